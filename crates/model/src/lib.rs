@@ -1,0 +1,26 @@
+//! The words of the domain, shared by every crate: labels, matchers, samples, histograms, metadata, tenants, time
+//! and the question that a query engine asks of a store.
+//!
+//! This crate knows nothing of bytes on a wire or on disk, of HTTP, or of any async runtime.
+
+mod duration;
+mod histogram;
+mod labels;
+mod matcher;
+mod metadata;
+mod number;
+mod sample;
+mod source;
+mod tenant;
+mod time;
+
+pub use duration::{DurationError, format_duration_ms, parse_duration_ms};
+pub use histogram::{BucketSpan, FloatHistogram, ResetHint};
+pub use labels::{Labels, LabelsBuilder, LabelsIter, METRIC_NAME, is_legacy_label_name, is_legacy_metric_name};
+pub use matcher::{MatchOp, Matcher, MatcherError};
+pub use metadata::{MetricMetadata, MetricType};
+pub use number::{format_float, parse_float};
+pub use sample::{STALE_NAN, STALE_NAN_BITS, Sample, is_stale};
+pub use source::{SampleBuffer, Selection, SeriesSet, Source, SourceError, SourceErrorKind};
+pub use tenant::{TenantId, TenantIdError};
+pub use time::{Clock, ManualClock, SystemClock};
