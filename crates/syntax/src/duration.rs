@@ -1,0 +1,128 @@
+//! Calculated durations: `rate(x[step() * 4])`.
+
+use crate::Duration;
+
+/// A calculation whose result is a number of seconds.
+#[derive(Clone, Debug, PartialEq)]
+pub enum DurationExpr {
+    /// A number of seconds, written as a number or as a duration.
+    Literal(crate::NumberLiteral),
+    /// `step()`: the query's step; 0 for an instant query.
+    Step,
+    /// `range()`: the query's end less its start.
+    Range,
+    /// `-a` or `+a`
+    Unary(crate::UnaryOp, Box<DurationExpr>),
+    /// `a + b` and the like, or `min_of(a, b)`.
+    Binary(DurationOp, Box<DurationExpr>, Box<DurationExpr>),
+    /// `(a)`
+    Paren(Box<DurationExpr>),
+}
+
+/// Operations on two durations.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[expect(missing_docs, reason = "the names are the operators")]
+pub enum DurationOp {
+    Add,
+    Sub,
+    Mul,
+    Div,
+    Mod,
+    Pow,
+    MinOf,
+    MaxOf,
+}
+
+/// The time range of a whole query, which calculated durations may refer to.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct QueryWindow {
+    /// Distance of the steps, milliseconds; 0 for an instant query.
+    pub step_ms: i64,
+    /// End less start, milliseconds; 0 for an instant query.
+    pub range_ms: i64,
+}
+
+/// Why a duration could not be calculated.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum DurationError {
+    /// A divisor is 0.
+    #[error("division by zero in duration expression")]
+    DivisionByZero,
+    /// A divisor of a remainder is 0.
+    #[error("modulo by zero in duration expression")]
+    ModuloByZero,
+    /// Ranges and steps have a length.
+    #[error("duration must be greater than 0")]
+    NotPositive,
+    /// Beyond what times can hold.
+    #[error("duration is out of range")]
+    OutOfRange,
+}
+
+impl Duration {
+    /// The milliseconds of an offset: any sign.
+    ///
+    /// # Errors
+    /// When the calculation has no result, or one that is out of range.
+    pub fn resolve(&self, window: QueryWindow) -> Result<i64, DurationError> {
+        match self {
+            Self::Fixed(ms) => Ok(*ms),
+            Self::Computed(expr) => seconds_to_ms(expr.seconds(window)?).ok_or(DurationError::OutOfRange),
+        }
+    }
+
+    /// The milliseconds of a range or step: greater than 0.
+    ///
+    /// # Errors
+    /// As [`Duration::resolve`], and when the result is not positive.
+    pub fn resolve_positive(&self, window: QueryWindow) -> Result<i64, DurationError> {
+        match self.resolve(window)? {
+            ms if ms > 0 => Ok(ms),
+            _ => Err(DurationError::NotPositive),
+        }
+    }
+
+    /// Whether it is no time at all, whatever the query's time range.
+    #[must_use]
+    pub fn is_zero(&self) -> bool {
+        *self == Self::ZERO
+    }
+}
+
+impl DurationExpr {
+    /// The result in seconds.
+    fn seconds(&self, window: QueryWindow) -> Result<f64, DurationError> {
+        Ok(match self {
+            Self::Literal(number) => number.value,
+            Self::Step => window.step_ms as f64 / 1000.0,
+            Self::Range => window.range_ms as f64 / 1000.0,
+            Self::Unary(crate::UnaryOp::Plus, expr) | Self::Paren(expr) => expr.seconds(window)?,
+            Self::Unary(crate::UnaryOp::Minus, expr) => -expr.seconds(window)?,
+            Self::Binary(op, lhs, rhs) => op.apply(lhs.seconds(window)?, rhs.seconds(window)?)?,
+        })
+    }
+}
+
+impl DurationOp {
+    fn apply(self, a: f64, b: f64) -> Result<f64, DurationError> {
+        Ok(match self {
+            Self::Add => a + b,
+            Self::Sub => a - b,
+            Self::Mul => a * b,
+            Self::Div if b == 0.0 => return Err(DurationError::DivisionByZero),
+            Self::Div => a / b,
+            Self::Mod if b == 0.0 => return Err(DurationError::ModuloByZero),
+            Self::Mod => a % b,
+            Self::Pow => a.powf(b),
+            Self::MinOf => a.min(b),
+            Self::MaxOf => a.max(b),
+        })
+    }
+}
+
+/// Rounded milliseconds; `None` beyond 64 bits of nanoseconds, Prometheus' bound (about 292 years).
+pub(crate) fn seconds_to_ms(seconds: f64) -> Option<i64> {
+    const BOUND: f64 = (i64::MAX / 1_000_000) as f64;
+    let ms = (seconds * 1000.0).round();
+    (ms.abs() <= BOUND).then_some(ms as i64)
+}

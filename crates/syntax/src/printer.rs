@@ -1,0 +1,284 @@
+//! Trees as text: `Display` prints what Prometheus prints, on one line, and it parses back to an equal tree.
+
+use std::fmt::{self, Display, Formatter};
+
+use bongsu_model::{METRIC_NAME, MatchOp, Matcher, format_duration_ms, format_float, is_legacy_label_name};
+
+use crate::{
+    AggregateExpr, At, BinaryExpr, Call, Cardinality, Duration, DurationExpr, DurationOp, Expr, ExprKind, Extent,
+    MatrixSelector, NumberLiteral, SubqueryExpr, UnaryOp, VectorMatching, VectorSelector,
+};
+
+impl Display for Expr {
+    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        // The left spine from its foot upwards: it may be too deep for recursion.
+        let spine: Vec<&Self> = self.left_spine().collect();
+        for expr in spine.into_iter().rev() {
+            match &expr.kind {
+                ExprKind::Binary(binary) => write_operator_and_rhs(binary, f)?,
+                ExprKind::Number(number) => number.fmt(f)?,
+                ExprKind::String(text) => Quoted(text).fmt(f)?,
+                ExprKind::Vector(selector) => selector.fmt(f)?,
+                ExprKind::Matrix(matrix) => matrix.fmt(f)?,
+                ExprKind::Subquery(subquery) => subquery.fmt(f)?,
+                ExprKind::Call(call) => call.fmt(f)?,
+                ExprKind::Aggregate(aggregate) => aggregate.fmt(f)?,
+                ExprKind::Unary(unary) => write!(f, "{}{}", unary.op, unary.expr)?,
+                ExprKind::Paren(inner) => write!(f, "({inner})")?,
+            }
+        }
+        Ok(())
+    }
+}
+
+/// The text, not the structure: a derived form would recurse over the left spine.
+impl fmt::Debug for Expr {
+    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        write!(f, "Expr`{self}`")
+    }
+}
+
+impl Display for NumberLiteral {
+    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        if self.is_duration {
+            return f.write_str(&format_duration_ms((self.value * 1000.0).round() as i64));
+        }
+        f.write_str(&format_float(self.value))
+    }
+}
+
+impl Display for VectorSelector {
+    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        self.write_matchers(f)?;
+        self.write_modifiers(f)
+    }
+}
+
+impl VectorSelector {
+    fn write_matchers(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        let name = self.name.as_deref().unwrap_or_default();
+        let is_the_name = |m: &&Matcher| m.name() == METRIC_NAME && m.op() == MatchOp::Equal && m.value() == name;
+        f.write_str(name)?;
+        let mut others = self.matchers.iter().filter(|m| self.name.is_none() || !is_the_name(m)).peekable();
+        if others.peek().is_none() && self.name.is_some() {
+            return Ok(());
+        }
+        write_list(f, "{", ",", "}", others.map(|m| LabelMatcher(m)))
+    }
+
+    fn write_modifiers(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        match self.extent {
+            Extent::Plain => {}
+            Extent::Anchored => f.write_str(" anchored")?,
+            Extent::Smoothed => f.write_str(" smoothed")?,
+        }
+        write_at_and_offset(f, self.at, &self.offset)
+    }
+}
+
+impl Display for MatrixSelector {
+    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        self.selector.write_matchers(f)?;
+        write!(f, "[{}]", self.range)?;
+        self.selector.write_modifiers(f)
+    }
+}
+
+impl Display for SubqueryExpr {
+    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        write!(f, "{}[{}:", self.expr, self.range)?;
+        if let Some(step) = &self.step {
+            step.fmt(f)?;
+        }
+        f.write_str("]")?;
+        write_at_and_offset(f, self.at, &self.offset)
+    }
+}
+
+impl Display for Call {
+    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        f.write_str(self.function.name)?;
+        write_list(f, "(", ", ", ")", &self.args)
+    }
+}
+
+impl Display for AggregateExpr {
+    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        f.write_str(self.op.as_str())?;
+        if self.without || !self.grouping.is_empty() {
+            f.write_str(if self.without { " without " } else { " by " })?;
+            write_labels(f, &self.grouping)?;
+            f.write_str(" ")?;
+        }
+        match &self.param {
+            Some(param) => write!(f, "({param}, {})", self.expr),
+            None => write!(f, "({})", self.expr),
+        }
+    }
+}
+
+fn write_operator_and_rhs(binary: &BinaryExpr, f: &mut Formatter<'_>) -> fmt::Result {
+    write!(f, " {}", binary.op)?;
+    if binary.return_bool {
+        f.write_str(" bool")?;
+    }
+    if let Some(matching) = &binary.matching {
+        matching.fmt(f)?;
+    }
+    write!(f, " {}", binary.rhs)
+}
+
+impl Display for VectorMatching {
+    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        let grouping = match self.card {
+            Cardinality::ManyToOne => Some(" group_left "),
+            Cardinality::OneToMany => Some(" group_right "),
+            Cardinality::OneToOne | Cardinality::ManyToMany => None,
+        };
+        if self.on || !self.labels.is_empty() || grouping.is_some() {
+            f.write_str(if self.on { " on " } else { " ignoring " })?;
+            write_labels(f, &self.labels)?;
+        }
+        if let Some(grouping) = grouping {
+            f.write_str(grouping)?;
+            write_labels(f, &self.include)?;
+        }
+        match (self.fill.left, self.fill.right) {
+            (Some(left), Some(right)) if left.to_bits() == right.to_bits() => {
+                write!(f, " fill ({})", format_float(left))
+            }
+            (left, right) => {
+                if let Some(left) = left {
+                    write!(f, " fill_left ({})", format_float(left))?;
+                }
+                if let Some(right) = right {
+                    write!(f, " fill_right ({})", format_float(right))?;
+                }
+                Ok(())
+            }
+        }
+    }
+}
+
+impl Display for UnaryOp {
+    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Plus => "+",
+            Self::Minus => "-",
+        })
+    }
+}
+
+impl Display for Duration {
+    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Fixed(ms) => f.write_str(&format_duration_ms(*ms)),
+            Self::Computed(expr) => expr.fmt(f),
+        }
+    }
+}
+
+impl Display for DurationExpr {
+    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Literal(number) => number.fmt(f),
+            Self::Step => f.write_str("step()"),
+            Self::Range => f.write_str("range()"),
+            Self::Unary(op, expr) => write!(f, "{op}{expr}"),
+            Self::Binary(op @ (DurationOp::MinOf | DurationOp::MaxOf), a, b) => write!(f, "{op}({a}, {b})"),
+            Self::Binary(op, a, b) => write!(f, "{a} {op} {b}"),
+            Self::Paren(expr) => write!(f, "({expr})"),
+        }
+    }
+}
+
+impl Display for DurationOp {
+    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Add => "+",
+            Self::Sub => "-",
+            Self::Mul => "*",
+            Self::Div => "/",
+            Self::Mod => "%",
+            Self::Pow => "^",
+            Self::MinOf => "min_of",
+            Self::MaxOf => "max_of",
+        })
+    }
+}
+
+fn write_at_and_offset(f: &mut Formatter<'_>, at: Option<At>, offset: &Duration) -> fmt::Result {
+    match at {
+        Some(At::Timestamp(ms)) => write!(f, " @ {:.3}", ms as f64 / 1000.0)?,
+        Some(At::Start) => f.write_str(" @ start()")?,
+        Some(At::End) => f.write_str(" @ end()")?,
+        None => {}
+    }
+    match offset {
+        Duration::Fixed(0) => Ok(()),
+        Duration::Fixed(_) => write!(f, " offset {offset}"),
+        // In parentheses, so that an operator after the selector cannot be taken for part of the calculation.
+        Duration::Computed(expr) if !matches!(**expr, DurationExpr::Paren(_)) => write!(f, " offset ({expr})"),
+        Duration::Computed(expr) => write!(f, " offset {expr}"),
+    }
+}
+
+/// `(a, "b.c")`
+fn write_labels(f: &mut Formatter<'_>, names: &[String]) -> fmt::Result {
+    write_list(f, "(", ", ", ")", names.iter().map(|name| LabelName(name)))
+}
+
+fn write_list<T: Display>(
+    f: &mut Formatter<'_>,
+    open: &str,
+    separator: &str,
+    close: &str,
+    items: impl IntoIterator<Item = T>,
+) -> fmt::Result {
+    f.write_str(open)?;
+    for (place, item) in items.into_iter().enumerate() {
+        if place > 0 {
+            f.write_str(separator)?;
+        }
+        item.fmt(f)?;
+    }
+    f.write_str(close)
+}
+
+struct LabelMatcher<'a>(&'a Matcher);
+
+impl Display for LabelMatcher<'_> {
+    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        write!(f, "{}{}{}", LabelName(self.0.name()), self.0.op(), Quoted(self.0.value()))
+    }
+}
+
+/// A label name, in quotes when it needs them.
+struct LabelName<'a>(&'a str);
+
+impl Display for LabelName<'_> {
+    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        if is_legacy_label_name(self.0) { f.write_str(self.0) } else { Quoted(self.0).fmt(f) }
+    }
+}
+
+/// A string literal with the escapes of Go.
+struct Quoted<'a>(&'a str);
+
+impl Display for Quoted<'_> {
+    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        f.write_str("\"")?;
+        for c in self.0.chars() {
+            match c {
+                '"' => f.write_str("\\\"")?,
+                '\\' => f.write_str("\\\\")?,
+                '\n' => f.write_str("\\n")?,
+                '\t' => f.write_str("\\t")?,
+                '\r' => f.write_str("\\r")?,
+                c if c.is_control() => write!(f, "\\u{:04x}", u32::from(c))?,
+                c => write!(f, "{c}")?,
+            }
+        }
+        f.write_str("\"")
+    }
+}
