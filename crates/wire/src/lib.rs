@@ -1,1 +1,10 @@
-//! Written with the crate's first module.
+//! Wire formats: how samples look on their way in and out, and nothing about the way itself.
+//!
+//! ```text
+//!  remote_write   snappy + protobuf, as Prometheus, Alloy and vmagent send it      ──► series, samples, metadata
+//! ```
+//!
+//! Decoders are sans-I/O, borrow from the bytes that they are given, say where in them something is wrong, and never
+//! panic on what a stranger sends. Called by the store (`tsdb`), the queue (`forward`) and the collector (`scrape`).
+
+pub mod remote_write;

@@ -1,0 +1,374 @@
+//! The walk over a `WriteRequest`.
+
+use bongsu_model::{MetricType, Sample};
+
+use super::DecodeError;
+use super::cursor::{Cursor, fixed64, length_delimited, varint};
+
+const REQUEST_SERIES: u64 = length_delimited(1);
+const REQUEST_METADATA: u64 = length_delimited(3);
+const SERIES_LABEL: u64 = length_delimited(1);
+const SERIES_SAMPLE: u64 = length_delimited(2);
+const SERIES_EXEMPLAR: u64 = length_delimited(3);
+const SERIES_HISTOGRAM: u64 = length_delimited(4);
+
+/// One entry of a request, in the order in which they stand.
+#[derive(Clone, Copy, Debug)]
+pub enum Item<'a> {
+    /// A series with its samples.
+    Series(TimeSeries<'a>),
+    /// What a metric family is.
+    Metadata(Metadata<'a>),
+}
+
+/// Walks the decompressed bytes of a request without copying. Unknown fields are skipped; after an error the walk is over.
+#[derive(Clone, Debug)]
+pub struct WriteRequest<'a> {
+    cursor: Cursor<'a>,
+    failed: bool,
+}
+
+impl<'a> WriteRequest<'a> {
+    /// A walk over the bytes that [`decompress`](super::decompress) gives.
+    #[must_use]
+    pub fn new(bytes: &'a [u8]) -> Self {
+        Self { cursor: Cursor::new(bytes, 0), failed: false }
+    }
+
+    #[inline]
+    fn advance(&mut self) -> Result<Option<Item<'a>>, DecodeError> {
+        while !self.cursor.at_end() {
+            match self.cursor.varint()? {
+                REQUEST_SERIES => {
+                    let content = self.cursor.content()?;
+                    let base = self.cursor.offset() - content.len();
+                    return TimeSeries::parse(content, base).map(|series| Some(Item::Series(series)));
+                }
+                REQUEST_METADATA => {
+                    let content = self.cursor.content()?;
+                    let base = self.cursor.offset() - content.len();
+                    return Metadata::parse(content, base).map(|metadata| Some(Item::Metadata(metadata)));
+                }
+                other => self.cursor.skip(other)?,
+            }
+        }
+        Ok(None)
+    }
+}
+
+impl<'a> Iterator for WriteRequest<'a> {
+    type Item = Result<Item<'a>, DecodeError>;
+
+    #[inline]
+    fn next(&mut self) -> Option<Self::Item> {
+        if self.failed {
+            return None;
+        }
+        let next = self.advance();
+        self.failed = next.is_err();
+        next.transpose()
+    }
+}
+
+impl std::iter::FusedIterator for WriteRequest<'_> {}
+
+/// One series of a request: where its labels and its samples lie. Framing is checked; what is inside is not read yet.
+#[derive(Clone, Copy, Debug)]
+pub struct TimeSeries<'a> {
+    labels: Stretch<'a>,
+    samples: Stretch<'a>,
+    exemplar_count: u32,
+    histogram_count: u32,
+}
+
+/// The bytes from the first field of a kind to the end of the last one.
+#[derive(Clone, Copy, Debug, Default)]
+struct Stretch<'a> {
+    bytes: &'a [u8],
+    base: usize,
+    count: u32,
+    /// No other field is in between.
+    unbroken: bool,
+}
+
+/// A [`Stretch`] while its message is being read.
+#[derive(Clone, Copy)]
+struct Extent {
+    start: usize,
+    end: usize,
+    count: u32,
+    unbroken: bool,
+}
+
+impl Extent {
+    const EMPTY: Self = Self { start: 0, end: 0, count: 0, unbroken: true };
+
+    #[inline]
+    fn extend(&mut self, start: usize, end: usize) {
+        if self.count == 0 {
+            self.start = start;
+        } else {
+            self.unbroken &= self.end == start;
+        }
+        self.end = end;
+        self.count += 1;
+    }
+
+    #[inline]
+    fn stretch<'a>(&self, cursor: &Cursor<'a>, base: usize) -> Stretch<'a> {
+        Stretch {
+            bytes: cursor.slice(self.start, self.end),
+            base: base + self.start,
+            count: self.count,
+            unbroken: self.unbroken,
+        }
+    }
+}
+
+impl<'a> TimeSeries<'a> {
+    #[inline]
+    fn parse(bytes: &'a [u8], base: usize) -> Result<Self, DecodeError> {
+        let mut cursor = Cursor::new(bytes, base);
+        let (mut labels, mut samples) = (Extent::EMPTY, Extent::EMPTY);
+        let (mut exemplar_count, mut histogram_count) = (0, 0);
+        while !cursor.at_end() {
+            let start = cursor.position();
+            match cursor.varint()? {
+                SERIES_LABEL => {
+                    cursor.content()?;
+                    labels.extend(start, cursor.position());
+                }
+                SERIES_SAMPLE => {
+                    cursor.content()?;
+                    samples.extend(start, cursor.position());
+                }
+                tag @ (SERIES_EXEMPLAR | SERIES_HISTOGRAM) => {
+                    cursor.content()?;
+                    exemplar_count += u32::from(tag == SERIES_EXEMPLAR);
+                    histogram_count += u32::from(tag == SERIES_HISTOGRAM);
+                }
+                other => cursor.skip(other)?,
+            }
+        }
+        let (labels, samples) = (labels.stretch(&cursor, base), samples.stretch(&cursor, base));
+        Ok(Self { labels, samples, exemplar_count, histogram_count })
+    }
+
+    /// The raw bytes of the label fields, tags included, when they stand next to each other, as every known sender
+    /// writes them; else, and without labels, empty.
+    #[must_use]
+    #[inline]
+    pub fn label_span(&self) -> &'a [u8] {
+        if self.labels.unbroken { self.labels.bytes } else { &[] }
+    }
+
+    /// The label pairs in the order in which they were sent, which need not be sorted; UTF-8 is checked.
+    #[must_use]
+    #[inline]
+    pub fn labels(&self) -> Labels<'a> {
+        Labels { cursor: Cursor::new(self.labels.bytes, self.labels.base), failed: false }
+    }
+
+    /// The float samples in the order in which they were sent.
+    #[must_use]
+    #[inline]
+    pub fn samples(&self) -> Samples<'a> {
+        Samples { cursor: Cursor::new(self.samples.bytes, self.samples.base), failed: false }
+    }
+
+    /// How many labels there are.
+    #[must_use]
+    pub fn label_count(&self) -> usize {
+        self.labels.count as usize
+    }
+
+    /// How many float samples there are.
+    #[must_use]
+    #[inline]
+    pub fn sample_count(&self) -> usize {
+        self.samples.count as usize
+    }
+
+    /// How many exemplars there are.
+    #[must_use]
+    pub fn exemplar_count(&self) -> usize {
+        self.exemplar_count as usize
+    }
+
+    /// Whether there are native histogram samples.
+    #[must_use]
+    pub fn has_histograms(&self) -> bool {
+        self.histogram_count > 0
+    }
+
+    /// How many native histogram samples there are.
+    #[must_use]
+    pub fn histogram_count(&self) -> usize {
+        self.histogram_count as usize
+    }
+}
+
+/// The label pairs of a span that was kept from [`TimeSeries::label_span`]. Offsets in errors count from the span's start.
+#[must_use]
+pub fn labels_of_span(span: &[u8]) -> Labels<'_> {
+    Labels { cursor: Cursor::new(span, 0), failed: false }
+}
+
+/// The label pairs of a series; after an error the walk is over.
+#[derive(Clone, Debug)]
+pub struct Labels<'a> {
+    cursor: Cursor<'a>,
+    failed: bool,
+}
+
+impl<'a> Labels<'a> {
+    fn advance(&mut self) -> Result<Option<(&'a str, &'a str)>, DecodeError> {
+        while !self.cursor.at_end() {
+            match self.cursor.varint()? {
+                SERIES_LABEL => {
+                    let content = self.cursor.content()?;
+                    return label(content, self.cursor.offset() - content.len()).map(Some);
+                }
+                other => self.cursor.skip(other)?,
+            }
+        }
+        Ok(None)
+    }
+}
+
+fn label(bytes: &[u8], base: usize) -> Result<(&str, &str), DecodeError> {
+    const NAME: u64 = length_delimited(1);
+    const VALUE: u64 = length_delimited(2);
+    let mut cursor = Cursor::new(bytes, base);
+    let (mut name, mut value) = ("", "");
+    while !cursor.at_end() {
+        match cursor.varint()? {
+            NAME => name = cursor.text()?,
+            VALUE => value = cursor.text()?,
+            other => cursor.skip(other)?,
+        }
+    }
+    Ok((name, value))
+}
+
+impl<'a> Iterator for Labels<'a> {
+    type Item = Result<(&'a str, &'a str), DecodeError>;
+
+    #[inline]
+    fn next(&mut self) -> Option<Self::Item> {
+        if self.failed {
+            return None;
+        }
+        let next = self.advance();
+        self.failed = next.is_err();
+        next.transpose()
+    }
+}
+
+impl std::iter::FusedIterator for Labels<'_> {}
+
+/// The float samples of a series; after an error the walk is over.
+#[derive(Clone, Debug)]
+pub struct Samples<'a> {
+    cursor: Cursor<'a>,
+    failed: bool,
+}
+
+impl Samples<'_> {
+    #[inline]
+    fn advance(&mut self) -> Result<Option<Sample>, DecodeError> {
+        while !self.cursor.at_end() {
+            match self.cursor.varint()? {
+                SERIES_SAMPLE => {
+                    let content = self.cursor.content()?;
+                    return sample(content, self.cursor.offset() - content.len()).map(Some);
+                }
+                other => self.cursor.skip(other)?,
+            }
+        }
+        Ok(None)
+    }
+}
+
+#[inline]
+fn sample(bytes: &[u8], base: usize) -> Result<Sample, DecodeError> {
+    const VALUE: u64 = fixed64(1);
+    const TIMESTAMP: u64 = varint(2);
+    let mut cursor = Cursor::new(bytes, base);
+    // A field that is not there has its zero value, as protobuf senders leave zeroes out.
+    let mut sample = Sample { timestamp_ms: 0, value: 0.0 };
+    while !cursor.at_end() {
+        match cursor.varint()? {
+            VALUE => sample.value = f64::from_le_bytes(cursor.fixed64()?),
+            TIMESTAMP => sample.timestamp_ms = cursor.varint()?.cast_signed(),
+            other => cursor.skip(other)?,
+        }
+    }
+    Ok(sample)
+}
+
+impl Iterator for Samples<'_> {
+    type Item = Result<Sample, DecodeError>;
+
+    #[inline]
+    fn next(&mut self) -> Option<Self::Item> {
+        if self.failed {
+            return None;
+        }
+        let next = self.advance();
+        self.failed = next.is_err();
+        next.transpose()
+    }
+}
+
+impl std::iter::FusedIterator for Samples<'_> {}
+
+/// Type, help and unit of a metric family, as sent.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Metadata<'a> {
+    /// The family's name.
+    pub metric: &'a str,
+    /// Its kind; numbers that are not known read as unknown.
+    pub metric_type: MetricType,
+    /// A sentence for people.
+    pub help: &'a str,
+    /// The unit, or "".
+    pub unit: &'a str,
+}
+
+impl<'a> Metadata<'a> {
+    fn parse(bytes: &'a [u8], base: usize) -> Result<Self, DecodeError> {
+        const TYPE: u64 = varint(1);
+        const METRIC: u64 = length_delimited(2);
+        const HELP: u64 = length_delimited(4);
+        const UNIT: u64 = length_delimited(5);
+        let mut cursor = Cursor::new(bytes, base);
+        let mut metadata = Self::default();
+        while !cursor.at_end() {
+            match cursor.varint()? {
+                TYPE => metadata.metric_type = metric_type(cursor.varint()?),
+                METRIC => metadata.metric = cursor.text()?,
+                HELP => metadata.help = cursor.text()?,
+                UNIT => metadata.unit = cursor.text()?,
+                other => cursor.skip(other)?,
+            }
+        }
+        Ok(metadata)
+    }
+}
+
+/// The kinds in the order of their protobuf numbers.
+pub(super) const METRIC_TYPES: [MetricType; 8] = [
+    MetricType::Unknown,
+    MetricType::Counter,
+    MetricType::Gauge,
+    MetricType::Histogram,
+    MetricType::GaugeHistogram,
+    MetricType::Summary,
+    MetricType::Info,
+    MetricType::StateSet,
+];
+
+fn metric_type(number: u64) -> MetricType {
+    usize::try_from(number).ok().and_then(|place| METRIC_TYPES.get(place)).copied().unwrap_or_default()
+}
