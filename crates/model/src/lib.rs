@@ -3,6 +3,7 @@
 //!
 //! This crate knows nothing of bytes on a wire or on disk, of HTTP, or of any async runtime.
 
+mod batch;
 mod duration;
 mod histogram;
 mod labels;
@@ -14,6 +15,7 @@ mod source;
 mod tenant;
 mod time;
 
+pub use batch::{Batch, Sink, SinkError};
 pub use duration::{DurationError, format_duration_ms, parse_duration_ms};
 pub use histogram::{BucketSpan, FloatHistogram, ResetHint};
 pub use labels::{Labels, LabelsBuilder, LabelsIter, METRIC_NAME, is_legacy_label_name, is_legacy_metric_name};
