@@ -1,0 +1,3 @@
+//! Tests of the whole log.
+
+mod appending;
