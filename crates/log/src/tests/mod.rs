@@ -1,3 +1,6 @@
 //! Tests of the whole log.
 
 mod appending;
+mod damage;
+mod faults;
+mod sim;
