@@ -18,7 +18,9 @@ pub enum DurationError {
     #[error("empty duration; expected a number and a unit, such as 5m or 1h30m")]
     Empty,
     /// Not of the form.
-    #[error("not a valid duration: {0:?}; expected numbers with the units y, w, d, h, m, s, ms in this order, such as 1h30m")]
+    #[error(
+        "not a valid duration: {0:?}; expected numbers with the units y, w, d, h, m, s, ms in this order, such as 1h30m"
+    )]
     Malformed(String),
     /// Beyond 64 bits of nanoseconds, Prometheus' bound (about 292 years).
     #[error("duration {0:?} is out of range; at most about 292 years are allowed")]

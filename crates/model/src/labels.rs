@@ -298,8 +298,11 @@ fn take_str<'a>(packed: &mut &'a [u8]) -> &'a str {
     }
     let (text, rest) = packed.split_at(len);
     *packed = rest;
+    #[expect(
+        unsafe_code,
+        reason = "labels are read far more often than made; checking UTF-8 again would double the cost"
+    )]
     // SAFETY: only this module makes packed bytes, and `push_str` wrote these from a `&str` of exactly this length.
-    #[expect(unsafe_code, reason = "labels are read far more often than made; checking UTF-8 again would double the cost")]
     unsafe {
         std::str::from_utf8_unchecked(text)
     }

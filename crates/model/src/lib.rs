@@ -10,6 +10,7 @@ mod labels;
 mod matcher;
 mod metadata;
 mod number;
+mod relabel;
 mod sample;
 mod source;
 mod tenant;
@@ -22,6 +23,7 @@ pub use labels::{Labels, LabelsBuilder, LabelsIter, METRIC_NAME, is_legacy_label
 pub use matcher::{MatchOp, Matcher, MatcherError};
 pub use metadata::{MetricMetadata, MetricType};
 pub use number::{format_float, parse_float};
+pub use relabel::{RelabelAction, RelabelConfig, RelabelError, RelabelRule, relabel};
 pub use sample::{STALE_NAN, STALE_NAN_BITS, Sample, is_stale};
 pub use source::{SampleBuffer, Selection, SeriesSet, Source, SourceError, SourceErrorKind};
 pub use tenant::{TenantId, TenantIdError};

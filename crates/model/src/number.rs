@@ -78,9 +78,14 @@ mod tests {
 
     #[test]
     fn reads_as_go_does() {
-        for (text, value) in
-            [("1e3", 1000.0), ("+Inf", f64::INFINITY), ("-inf", f64::NEG_INFINITY), (".5", 0.5), ("0x1p4", 16.0), ("0x1F", 31.0)]
-        {
+        for (text, value) in [
+            ("1e3", 1000.0),
+            ("+Inf", f64::INFINITY),
+            ("-inf", f64::NEG_INFINITY),
+            (".5", 0.5),
+            ("0x1p4", 16.0),
+            ("0x1F", 31.0),
+        ] {
             assert_eq!(parse_float(text), Some(value), "{text}");
         }
         assert!(parse_float("NaN").unwrap().is_nan());
