@@ -145,8 +145,6 @@ pub struct VectorSelector {
 pub struct MatrixSelector {
     /// The series; offset and `@` of the whole selector stand here too.
     pub selector: VectorSelector,
-    /// The selector's own place in the text, without the brackets.
-    pub selector_span: Span,
     /// Length of the range; positive when [`Duration::Fixed`].
     pub range: Duration,
 }

@@ -90,6 +90,39 @@ impl Duration {
 }
 
 impl DurationExpr {
+    /// Whether the result depends on the query's time range.
+    #[must_use]
+    pub fn depends_on_window(&self) -> bool {
+        match self {
+            Self::Literal(_) => false,
+            Self::Step | Self::Range => true,
+            Self::Unary(_, expr) | Self::Paren(expr) => expr.depends_on_window(),
+            Self::Binary(_, lhs, rhs) => lhs.depends_on_window() || rhs.depends_on_window(),
+        }
+    }
+
+    /// The expression inside any number of parentheses.
+    pub(crate) fn unparen(self) -> Self {
+        let mut expr = self;
+        while let Self::Paren(inner) = expr {
+            expr = *inner;
+        }
+        expr
+    }
+
+    /// Whether `offset` takes it without parentheses: an operand with one sign at most.
+    pub(crate) fn is_signed_operand(&self) -> bool {
+        let operand = match self {
+            Self::Unary(_, expr) => expr,
+            expr => expr,
+        };
+        use DurationOp::{MaxOf, MinOf};
+        matches!(
+            operand,
+            Self::Literal(_) | Self::Step | Self::Range | Self::Paren(_) | Self::Binary(MinOf | MaxOf, ..)
+        )
+    }
+
     /// The result in seconds.
     fn seconds(&self, window: QueryWindow) -> Result<f64, DurationError> {
         Ok(match self {

@@ -10,7 +10,12 @@ mod ast;
 mod duration;
 mod error;
 mod function;
+mod lexer;
+mod parser;
 mod printer;
+mod string;
+#[cfg(test)]
+mod tests;
 
 pub use ast::{
     AggregateExpr, AggregateOp, At, BinaryExpr, BinaryOp, Call, Cardinality, Duration, Expr, ExprKind, Extent, Fill,
@@ -19,6 +24,7 @@ pub use ast::{
 pub use duration::{DurationError, DurationExpr, DurationOp, QueryWindow};
 pub use error::ParseError;
 pub use function::{FUNCTIONS, Function, FunctionId};
+pub use parser::parse;
 
 /// Bounds and switches of the parser.
 #[derive(Clone, Debug)]
@@ -39,20 +45,10 @@ impl Default for ParseOptions {
     fn default() -> Self {
         Self {
             text_bytes_max: 1 << 20,
-            depth_max: 400,
+            depth_max: 250,
             experimental_functions: true,
             extended_range_selectors: true,
             fill_modifiers: true,
         }
     }
-}
-
-/// Parses one expression and checks its types.
-///
-/// # Errors
-/// When the text is not PromQL, a type does not fit, or a bound of `options` is exceeded.
-pub fn parse(text: &str, options: &ParseOptions) -> Result<Expr, ParseError> {
-    let _ = options;
-    Err(ParseError::new(text, Span::default(), "no expression found in input")
-        .with_hint("the parser follows in the next commit"))
 }

@@ -43,7 +43,8 @@ impl Display for NumberLiteral {
         if self.is_duration {
             return f.write_str(&format_duration_ms((self.value * 1000.0).round() as i64));
         }
-        f.write_str(&format_float(self.value))
+        // "+Inf" would be a sign before a literal, which binds less tightly than "^".
+        f.write_str(format_float(self.value).trim_start_matches('+'))
     }
 }
 
@@ -63,7 +64,7 @@ impl VectorSelector {
         if others.peek().is_none() && self.name.is_some() {
             return Ok(());
         }
-        write_list(f, "{", ",", "}", others.map(|m| LabelMatcher(m)))
+        write_list(f, "{", ",", "}", others.map(LabelMatcher))
     }
 
     fn write_modifiers(&self, f: &mut Formatter<'_>) -> fmt::Result {
@@ -209,7 +210,10 @@ impl Display for DurationOp {
 
 fn write_at_and_offset(f: &mut Formatter<'_>, at: Option<At>, offset: &Duration) -> fmt::Result {
     match at {
-        Some(At::Timestamp(ms)) => write!(f, " @ {:.3}", ms as f64 / 1000.0)?,
+        Some(At::Timestamp(ms)) => {
+            let (sign, ms) = (if ms < 0 { "-" } else { "" }, ms.unsigned_abs());
+            write!(f, " @ {sign}{}.{:03}", ms / 1000, ms % 1000)?;
+        }
         Some(At::Start) => f.write_str(" @ start()")?,
         Some(At::End) => f.write_str(" @ end()")?,
         None => {}
@@ -217,9 +221,9 @@ fn write_at_and_offset(f: &mut Formatter<'_>, at: Option<At>, offset: &Duration)
     match offset {
         Duration::Fixed(0) => Ok(()),
         Duration::Fixed(_) => write!(f, " offset {offset}"),
-        // In parentheses, so that an operator after the selector cannot be taken for part of the calculation.
-        Duration::Computed(expr) if !matches!(**expr, DurationExpr::Paren(_)) => write!(f, " offset ({expr})"),
-        Duration::Computed(expr) => write!(f, " offset {expr}"),
+        Duration::Computed(expr) if expr.is_signed_operand() => write!(f, " offset {expr}"),
+        // In parentheses, or else the operators would belong to the expression around the selector.
+        Duration::Computed(expr) => write!(f, " offset ({expr})"),
     }
 }
 

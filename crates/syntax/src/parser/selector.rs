@@ -1,0 +1,219 @@
+//! Selectors and what may follow an expression: ranges, offsets, `@` and the like.
+
+use bongsu_model::{METRIC_NAME, MatchOp, Matcher};
+
+use super::{Parser, Result};
+use crate::lexer::TokenKind;
+use crate::{
+    At, BinaryOp, Duration, Expr, ExprKind, Extent, MatrixSelector, ParseError, Span, SubqueryExpr, ValueType,
+    VectorSelector,
+};
+
+const MATCHING: &str = "label matching";
+
+impl Parser<'_> {
+    /// A selector whose name, if it has one before the braces, is taken already.
+    pub(super) fn selector(&mut self, name: Option<Span>) -> Result<Expr> {
+        let start = name.unwrap_or(self.token.span);
+        let name = name.map(|span| self.text[span.start..span.end].to_owned());
+        let mut matchers = if self.token.kind == TokenKind::LeftBrace { self.matchers()? } else { Vec::new() };
+        let span = Span::new(start.start, self.last_end);
+        self.check_matchers(name.as_deref(), &matchers, span);
+        if let Some(name) = &name {
+            matchers.push(Matcher::equal(METRIC_NAME, name));
+        }
+        let selector = VectorSelector { name, matchers, offset: Duration::ZERO, at: None, extent: Extent::Plain };
+        Ok(Expr::new(ExprKind::Vector(selector), span, ValueType::Vector))
+    }
+
+    /// `{a="b", "my.metric"}`
+    fn matchers(&mut self) -> Result<Vec<Matcher>> {
+        self.advance()?;
+        let mut matchers = Vec::new();
+        while self.token.kind != TokenKind::RightBrace {
+            matchers.push(self.matcher()?);
+            if !self.accept(TokenKind::Comma)? && self.token.kind != TokenKind::RightBrace {
+                let error = self.unexpected(MATCHING, "\",\" or \"}\"");
+                return Err(if self.is_keyword("or") {
+                    error.with_hint("matchers are joined by \",\", all of them must hold; join selectors with \"or\"")
+                } else {
+                    error
+                });
+            }
+        }
+        self.advance()?;
+        Ok(matchers)
+    }
+
+    fn matcher(&mut self) -> Result<Matcher> {
+        let (span, quoted) = (self.token.span, self.token.kind == TokenKind::String);
+        let name = match self.token.kind {
+            TokenKind::String => self.string()?,
+            TokenKind::Identifier => {
+                self.advance()?;
+                self.text[span.start..span.end].to_owned()
+            }
+            _ => return Err(self.unexpected(MATCHING, "identifier or \"}\"")),
+        };
+        let op = match self.token.kind {
+            TokenKind::Assign => MatchOp::Equal,
+            TokenKind::Operator(BinaryOp::NotEqual) => MatchOp::NotEqual,
+            TokenKind::RegexMatch => MatchOp::Regex,
+            TokenKind::RegexNotMatch => MatchOp::NotRegex,
+            // A string by itself is the metric's name.
+            _ if quoted => return Ok(Matcher::equal(METRIC_NAME, name)),
+            _ => return Err(self.unexpected(MATCHING, "label matching operator")),
+        };
+        self.advance()?;
+        let value_span = self.token.span;
+        if self.token.kind != TokenKind::String {
+            return Err(self.unexpected(MATCHING, "string"));
+        }
+        let value = self.string()?;
+        if name.is_empty() {
+            return Err(self.error(span, "invalid label name \"\""));
+        }
+        Matcher::new(name, op, value).map_err(|error| self.error(value_span, error.to_string()))
+    }
+
+    /// Ranges, offsets and the like, as many as there are.
+    pub(super) fn modifiers(&mut self, mut expr: Expr) -> Result<Expr> {
+        loop {
+            match self.token.kind {
+                TokenKind::LeftBracket => expr = self.range(expr)?,
+                TokenKind::At => self.at_modifier(&mut expr)?,
+                TokenKind::Identifier if self.is_keyword("offset") => self.offset_modifier(&mut expr)?,
+                TokenKind::Identifier if self.is_keyword("anchored") => self.extent(&mut expr, Extent::Anchored)?,
+                TokenKind::Identifier if self.is_keyword("smoothed") => self.extent(&mut expr, Extent::Smoothed)?,
+                _ => return Ok(expr),
+            }
+            expr.span.end = self.last_end;
+        }
+    }
+
+    /// `[5m]` or `[5m:1m]`
+    fn range(&mut self, expr: Expr) -> Result<Expr> {
+        let open = self.advance()?.span;
+        let range = self.positive_duration("subquery or range selector")?;
+        if self.accept(TokenKind::Colon)? {
+            return self.subquery(expr, range);
+        }
+        let close = self.expect(TokenKind::RightBracket, "subquery or range", "\":\" or \"]\"")?.span;
+        self.matrix(expr, range, open.to(close))
+    }
+
+    fn subquery(&mut self, expr: Expr, range: Duration) -> Result<Expr> {
+        const CONTEXT: &str = "subquery selector";
+        let step = match self.token.kind {
+            TokenKind::RightBracket => None,
+            _ => Some(self.positive_duration(CONTEXT)?),
+        };
+        self.expect(TokenKind::RightBracket, CONTEXT, "\"]\"")?;
+        let span = Span::new(expr.span.start, self.last_end);
+        if expr.value_type != ValueType::Vector {
+            let message = format!("subquery is only allowed on instant vector, got {} instead", expr.value_type);
+            return Err(self.error(span, message));
+        }
+        let subquery = SubqueryExpr { expr: Box::new(expr), range, step, offset: Duration::ZERO, at: None };
+        Ok(Expr::new(ExprKind::Subquery(subquery), span, ValueType::Matrix))
+    }
+
+    fn matrix(&mut self, mut expr: Expr, range: Duration, brackets: Span) -> Result<Expr> {
+        let start = expr.span.start;
+        let ExprKind::Vector(selector) = &mut expr.kind else {
+            return Err(self.error(brackets, "ranges only allowed for vector selectors"));
+        };
+        if !selector.offset.is_zero() {
+            return Err(self.error(brackets, "no offset modifiers allowed before range"));
+        }
+        if selector.at.is_some() {
+            return Err(self.error(brackets, "no @ modifiers allowed before range"));
+        }
+        if selector.extent != Extent::Plain {
+            return Err(self.error(brackets, "no anchored or smoothed modifiers allowed before range"));
+        }
+        let matrix = MatrixSelector { selector: selector.clone(), range };
+        let span = Span::new(start, self.last_end);
+        Ok(Expr::new(ExprKind::Matrix(matrix), span, ValueType::Matrix))
+    }
+
+    fn offset_modifier(&mut self, expr: &mut Expr) -> Result<()> {
+        let keyword = self.advance()?.span;
+        let duration = self.offset_duration()?;
+        let Some((offset, _)) = placing(expr) else {
+            return Err(misplaced(self, "offset", keyword));
+        };
+        if !offset.is_zero() {
+            return Err(self.error(keyword, "offset may not be set multiple times"));
+        }
+        *offset = duration;
+        Ok(())
+    }
+
+    fn at_modifier(&mut self, expr: &mut Expr) -> Result<()> {
+        let sign = self.advance()?.span;
+        let time = self.at_time()?;
+        let Some((_, at)) = placing(expr) else {
+            return Err(misplaced(self, "@", sign));
+        };
+        if at.is_some() {
+            return Err(self.error(sign, "@ <timestamp> may not be set multiple times"));
+        }
+        *at = Some(time);
+        Ok(())
+    }
+
+    fn at_time(&mut self) -> Result<At> {
+        for (name, at) in [("start", At::Start), ("end", At::End)] {
+            if self.accept_keyword(name)? {
+                self.expect(TokenKind::LeftParen, "@", "\"(\"")?;
+                self.expect(TokenKind::RightParen, "@", "\")\"")?;
+                return Ok(at);
+            }
+        }
+        let span = self.token.span;
+        let seconds = self.signed_number("@", "timestamp")?;
+        crate::duration::seconds_to_ms(seconds).map(At::Timestamp).ok_or_else(|| {
+            let seconds = bongsu_model::format_float(seconds);
+            self.error(span, format!("timestamp out of bounds for @ modifier: {seconds}"))
+        })
+    }
+
+    fn extent(&mut self, expr: &mut Expr, extent: Extent) -> Result<()> {
+        let span = self.token.span;
+        let name = if extent == Extent::Anchored { "anchored" } else { "smoothed" };
+        if !self.options.extended_range_selectors {
+            return Err(self.error(span, format!("{name} modifier is experimental and not enabled")));
+        }
+        self.advance()?;
+        let selector = match &mut expr.kind {
+            ExprKind::Vector(selector) | ExprKind::Matrix(MatrixSelector { selector, .. }) => selector,
+            ExprKind::Subquery(_) => {
+                return Err(self.error(span, format!("{name} modifier is not supported for subqueries")));
+            }
+            _ => return Err(self.error(span, format!("{name} modifier must follow a selector"))),
+        };
+        if selector.extent != Extent::Plain && selector.extent != extent {
+            return Err(self.error(span, "anchored and smoothed modifiers cannot be used together"));
+        }
+        selector.extent = extent;
+        Ok(())
+    }
+}
+
+/// Where an expression keeps its offset and its `@`, if it can have them.
+fn placing(expr: &mut Expr) -> Option<(&mut Duration, &mut Option<At>)> {
+    match &mut expr.kind {
+        ExprKind::Vector(selector) | ExprKind::Matrix(MatrixSelector { selector, .. }) => {
+            Some((&mut selector.offset, &mut selector.at))
+        }
+        ExprKind::Subquery(subquery) => Some((&mut subquery.offset, &mut subquery.at)),
+        _ => None,
+    }
+}
+
+fn misplaced(parser: &Parser<'_>, modifier: &str, span: Span) -> ParseError {
+    let name = if modifier == "@" { "@ modifier" } else { "offset modifier" };
+    let before = "an instant vector selector or range vector selector or a subquery";
+    parser.error(span, format!("{name} must be preceded by {before}"))
+}
