@@ -1,1 +1,38 @@
-//! Written with the crate's first module.
+//! One immutable file of series with samples, of one tenant: written once from start to end, then only read.
+//!
+//! ```text
+//! pages: values and time columns ► series ► dictionary of label pairs ► postings ► directories ► footer
+//! ```
+//!
+//! The store flushes its head into such files ([`BlockWriter`]), asks them ([`Block`]) and merges small ones into larger
+//! ones ([`merge`]). This crate knows nothing of folders full of blocks, of retention or of tenants. The bytes are drawn
+//! in `docs/formats/block.md`.
+
+mod bytes;
+mod decimal;
+mod dictionary;
+mod error;
+mod footer;
+mod merge;
+mod pack;
+mod postings;
+mod reader;
+mod section;
+mod select;
+mod series;
+mod times;
+mod values;
+mod writer;
+
+pub use error::Error;
+pub use footer::BlockMeta;
+pub use merge::merge;
+pub use reader::Block;
+pub use values::Effort;
+pub use writer::{BlockWriter, WriteOptions};
+
+/// A chunk holds at most this many samples: bounds what one damaged count can make a reader allocate.
+pub const CHUNK_SAMPLES_MAX: usize = 1 << 16;
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,129 @@
+//! The last bytes of the file: what it holds and where the sections stand.
+
+use std::path::{Path, PathBuf};
+
+use crate::error::Error;
+use crate::section::{ENTRY_BYTES, KINDS, Kind, SectionEntry};
+
+/// First and last bytes of every block.
+pub(crate) const MAGIC: [u8; 8] = *b"BONGSUBK";
+/// The format that this program writes and reads.
+pub(crate) const VERSION: u32 = 1;
+/// Where the pages start.
+pub(crate) const HEADER_BYTES: u64 = MAGIC.len() as u64;
+/// Sections, 6 numbers, checksum, version, magic.
+pub(crate) const FOOTER_BYTES: usize = KINDS * ENTRY_BYTES + 6 * 8 + 4 + 4 + MAGIC.len();
+
+/// What a block holds, from its footer.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct BlockMeta {
+    /// The file.
+    pub path: PathBuf,
+    /// Its size.
+    pub size_bytes: u64,
+    /// Time of the first sample, milliseconds; `i64::MAX` without samples.
+    pub min_time_ms: i64,
+    /// Time of the last sample, milliseconds; `i64::MIN` without samples.
+    pub max_time_ms: i64,
+    /// Number of series.
+    pub series_count: u32,
+    /// Number of samples.
+    pub sample_count: u64,
+    /// Number of chunks.
+    pub chunk_count: u64,
+    /// The writer's word for how often the samples were merged; see [`crate::WriteOptions::level`].
+    pub level: u32,
+}
+
+/// The footer, decoded.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Footer {
+    pub sections: [SectionEntry; KINDS],
+    pub min_time_ms: i64,
+    pub max_time_ms: i64,
+    pub series_count: u32,
+    pub sample_count: u64,
+    pub chunk_count: u64,
+    pub level: u32,
+}
+
+impl Footer {
+    pub(crate) fn section(&self, kind: Kind) -> &SectionEntry {
+        &self.sections[kind as usize]
+    }
+
+    pub(crate) fn encode(&self) -> Vec<u8> {
+        let mut out = Vec::with_capacity(FOOTER_BYTES);
+        self.sections.iter().for_each(|section| section.encode(&mut out));
+        let numbers = [
+            self.min_time_ms as u64,
+            self.max_time_ms as u64,
+            u64::from(self.series_count),
+            self.sample_count,
+            self.chunk_count,
+            u64::from(self.level),
+        ];
+        numbers.iter().for_each(|number| out.extend_from_slice(&number.to_le_bytes()));
+        let crc = crc32c::crc32c(&out);
+        out.extend_from_slice(&crc.to_le_bytes());
+        out.extend_from_slice(&VERSION.to_le_bytes());
+        out.extend_from_slice(&MAGIC);
+        out
+    }
+
+    /// Reads the footer of a whole file and checks that what it says can be true.
+    pub(crate) fn decode(path: &Path, file: &[u8]) -> Result<Self, Error> {
+        let start = file.len().saturating_sub(FOOTER_BYTES);
+        let corrupt = |at: usize, reason| Error::Corrupt {
+            path: path.to_owned(),
+            section: "footer",
+            offset: (start + at) as u64,
+            reason,
+        };
+        if (start as u64) < HEADER_BYTES || !file.starts_with(&MAGIC) || !file.ends_with(&MAGIC) {
+            return Err(corrupt(0, "expected a whole block that starts and ends with its magic"));
+        }
+        let footer = &file[start..];
+        let word = |at: usize| footer[at..at + 8].try_into().map_or(0, u64::from_le_bytes);
+        let numbers = KINDS * ENTRY_BYTES;
+        let crc_at = numbers + 6 * 8;
+        let (crc, version) = (word(crc_at) as u32, (word(crc_at) >> 32) as u32);
+        if version != VERSION {
+            return Err(Error::Version { path: path.to_owned(), version, supported: VERSION });
+        }
+        if crc32c::crc32c(&footer[..crc_at]) != crc {
+            return Err(corrupt(crc_at, "checksum mismatch"));
+        }
+        let mut sections = [SectionEntry::default(); KINDS];
+        for (entry, bytes) in sections.iter_mut().zip(footer.as_chunks::<ENTRY_BYTES>().0) {
+            *entry = SectionEntry::decode(bytes);
+            if !entry.is_plausible(HEADER_BYTES, start as u64) {
+                return Err(corrupt(0, "expected sections within the file"));
+            }
+        }
+        Ok(Self {
+            sections,
+            min_time_ms: word(numbers) as i64,
+            max_time_ms: word(numbers + 8) as i64,
+            series_count: u32::try_from(word(numbers + 16))
+                .map_err(|_| corrupt(numbers + 16, "expected fewer series"))?,
+            sample_count: word(numbers + 24),
+            chunk_count: word(numbers + 32),
+            level: word(numbers + 40) as u32,
+        })
+    }
+
+    /// What callers see of it.
+    pub(crate) fn meta(&self, path: &Path, size_bytes: u64) -> BlockMeta {
+        BlockMeta {
+            path: path.to_owned(),
+            size_bytes,
+            min_time_ms: self.min_time_ms,
+            max_time_ms: self.max_time_ms,
+            series_count: self.series_count,
+            sample_count: self.sample_count,
+            chunk_count: self.chunk_count,
+            level: self.level,
+        }
+    }
+}

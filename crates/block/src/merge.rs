@@ -1,0 +1,84 @@
+//! Several blocks into one.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use bongsu_model::{Labels, SampleBuffer};
+
+use crate::error::Error;
+use crate::footer::BlockMeta;
+use crate::reader::Block;
+use crate::writer::{BlockWriter, WriteOptions};
+
+/// Writes what `blocks` hold into one new block at `path`, series by series: in memory are the samples of one series and
+/// the index of the new block. Of two samples of a series at the same time that of the later block in the list stays.
+/// Samples before [`WriteOptions::start_ms_min`] are left out, and so are series without others.
+///
+/// # Errors
+/// As [`Block::read`] and [`BlockWriter`]. No file is left behind.
+pub fn merge(blocks: &[Arc<Block>], path: &Path, options: WriteOptions) -> Result<BlockMeta, Error> {
+    let start_ms = options.start_ms_min;
+    let mut writer = BlockWriter::create(path, options)?;
+    let mut inputs = blocks.iter().map(|block| Input::new(block)).collect::<Result<Vec<_>, _>>()?;
+    let (mut samples, mut one, mut scratch) = Default::default();
+    while let Some(labels) = inputs.iter().filter_map(|input| input.labels.as_ref()).min().cloned() {
+        SampleBuffer::clear(&mut samples);
+        for input in inputs.iter_mut().filter(|input| input.labels.as_ref() == Some(&labels)) {
+            SampleBuffer::clear(&mut one);
+            input.block.read(input.series, start_ms, i64::MAX, &mut one)?;
+            overlay(&mut samples, &one, &mut scratch);
+            input.advance()?;
+        }
+        writer.push(&labels, &samples)?;
+    }
+    writer.finish()
+}
+
+/// A block and the series that is next.
+struct Input<'a> {
+    block: &'a Block,
+    series: u32,
+    /// `None` at the end.
+    labels: Option<Labels>,
+}
+
+impl<'a> Input<'a> {
+    fn new(block: &'a Block) -> Result<Self, Error> {
+        let mut input = Self { block, series: 0, labels: None };
+        input.load()?;
+        Ok(input)
+    }
+
+    fn advance(&mut self) -> Result<(), Error> {
+        self.series += 1;
+        self.load()
+    }
+
+    fn load(&mut self) -> Result<(), Error> {
+        let more = self.series < self.block.meta().series_count;
+        self.labels = if more { Some(self.block.labels(self.series)?) } else { None };
+        Ok(())
+    }
+}
+
+/// Adds `newer` to `samples`, in order of time; at equal times the newer sample stays.
+fn overlay(samples: &mut SampleBuffer, newer: &SampleBuffer, scratch: &mut SampleBuffer) {
+    let (Some(first), last) = (newer.timestamps_ms.first(), samples.timestamps_ms.last()) else { return };
+    if last.is_none_or(|last| last < first) {
+        samples.timestamps_ms.extend_from_slice(&newer.timestamps_ms);
+        samples.values.extend_from_slice(&newer.values);
+        return;
+    }
+    scratch.clear();
+    let mut old = samples.timestamps_ms.iter().copied().zip(samples.values.iter().copied()).peekable();
+    for (time, value) in newer.timestamps_ms.iter().copied().zip(newer.values.iter().copied()) {
+        while let Some((old_time, old_value)) = old.next_if(|(old_time, _)| *old_time <= time) {
+            if old_time < time {
+                scratch.push(old_time, old_value);
+            }
+        }
+        scratch.push(time, value);
+    }
+    old.for_each(|(time, value)| scratch.push(time, value));
+    std::mem::swap(samples, scratch);
+}

@@ -1,0 +1,270 @@
+//! Whole blocks: written, asked, merged, damaged.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::sync::Arc;
+
+use bongsu_model::{Labels, MatchOp, Matcher, STALE_NAN, SampleBuffer};
+use proptest::prelude::*;
+use tempfile::TempDir;
+
+use crate::{Block, BlockMeta, BlockWriter, Effort, Error, WriteOptions, merge};
+
+/// Series with their samples, values as bits so that NaN compares.
+type Table = BTreeMap<Labels, BTreeMap<i64, u64>>;
+
+fn write(path: &Path, table: &Table, options: WriteOptions) -> BlockMeta {
+    let mut writer = BlockWriter::create(path, options).unwrap();
+    for (labels, samples) in table {
+        writer.push(labels, &buffer(samples)).unwrap();
+    }
+    writer.finish().unwrap()
+}
+
+fn buffer(samples: &BTreeMap<i64, u64>) -> SampleBuffer {
+    let mut buffer = SampleBuffer::default();
+    samples.iter().for_each(|(time, bits)| buffer.push(*time, f64::from_bits(*bits)));
+    buffer
+}
+
+fn read_between(block: &Block, start_ms: i64, end_ms: i64) -> Result<Table, Error> {
+    let mut table = Table::new();
+    for series in block.select(&[])? {
+        let mut samples = SampleBuffer::default();
+        block.read(series, start_ms, end_ms, &mut samples)?;
+        let bits = samples.values.iter().map(|value| value.to_bits());
+        table.insert(block.labels(series)?, samples.timestamps_ms.iter().copied().zip(bits).collect());
+    }
+    Ok(table)
+}
+
+fn read_all(block: &Block) -> Table {
+    read_between(block, i64::MIN, i64::MAX).unwrap()
+}
+
+/// Two hosts, scraped together, and a series that ends.
+fn small_table() -> Table {
+    let mut table = Table::new();
+    for host in ["a", "b"] {
+        let start = if host == "a" { 1_700_000_000_000_i64 } else { 1_700_000_003_217 };
+        for (metric, value) in [
+            ("up", (|_| 1.0) as fn(i64) -> f64),
+            ("requests_total", |i| (i * 37 + i % 5) as f64),
+            ("cpu_seconds_total", |i| (i * 1234 + i * i % 17) as f64 / 100.0),
+            ("temperature_celsius", |i| 20.0 + (i as f64 / 7.0).sin()),
+            ("gone", |i| if i == 39 { STALE_NAN } else { 3.0 }),
+        ] {
+            let labels = Labels::from_pairs([("__name__", metric), ("instance", host), ("job", "node")]);
+            let samples = (0..40).map(|i| (start + i * 15_000 + i64::from(i == 11) * 3, value(i).to_bits()));
+            table.insert(labels, samples.collect());
+        }
+    }
+    table
+}
+
+fn small() -> WriteOptions {
+    WriteOptions { effort: Effort::Small, ..WriteOptions::default() }
+}
+
+#[test]
+fn what_is_written_is_read() {
+    let folder = TempDir::new().unwrap();
+    let path = folder.path().join("one.block");
+    let table = small_table();
+    let written = write(&path, &table, WriteOptions { level: 3, chunk_samples_max: 16, ..WriteOptions::default() });
+    let block = Block::open(&path).unwrap();
+    block.verify().unwrap();
+    assert_eq!(block.meta(), &written);
+    assert_eq!((written.series_count, written.sample_count, written.chunk_count, written.level), (10, 400, 30, 3));
+    assert_eq!((written.min_time_ms, written.max_time_ms), (1_700_000_000_000, 1_700_000_588_217));
+    assert_eq!(read_all(&block), table);
+    assert_eq!(block.label_names().unwrap(), ["__name__", "instance", "job"]);
+    assert_eq!(block.label_values("instance").unwrap(), ["a", "b"]);
+    assert!(block.label_values("nope").unwrap().is_empty());
+    let on_b = [Matcher::equal("instance", "b"), Matcher::new("__name__", MatchOp::Regex, "u.*|gone").unwrap()];
+    assert_eq!(block.label_values_where("__name__", &on_b).unwrap(), ["gone", "up"]);
+    assert!(!folder.path().join("one.block.tmp").exists());
+}
+
+#[test]
+fn ranges_include_both_ends() {
+    let folder = TempDir::new().unwrap();
+    let path = folder.path().join("one.block");
+    let table = small_table();
+    write(&path, &table, WriteOptions { chunk_samples_max: 7, ..WriteOptions::default() });
+    let block = Block::open(&path).unwrap();
+    let start = 1_700_000_000_000;
+    for (from, to) in [(start, start), (start + 1, start + 14_999), (start + 30_000, start + 250_000), (0, start - 1)] {
+        let mut wanted = table.clone();
+        wanted.values_mut().for_each(|samples| samples.retain(|time, _| (from..=to).contains(time)));
+        assert_eq!(read_between(&block, from, to).unwrap(), wanted);
+    }
+}
+
+#[test]
+fn a_block_without_series_is_valid() {
+    let folder = TempDir::new().unwrap();
+    let path = folder.path().join("empty.block");
+    let meta = write(&path, &Table::new(), WriteOptions::default());
+    let block = Block::open(&path).unwrap();
+    block.verify().unwrap();
+    assert_eq!((meta.series_count, meta.min_time_ms, meta.max_time_ms), (0, i64::MAX, i64::MIN));
+    assert!(block.select(&[Matcher::equal("a", "b")]).unwrap().is_empty());
+    assert!(block.labels(0).is_err() && block.read(0, 0, 1, &mut SampleBuffer::default()).is_err());
+}
+
+#[test]
+fn input_that_breaks_the_rules_is_refused() {
+    let folder = TempDir::new().unwrap();
+    let path = folder.path().join("one.block");
+    let mut writer = BlockWriter::create(&path, WriteOptions::default()).unwrap();
+    let labels = |name: &str| Labels::from_pairs([("__name__", name)]);
+    let samples = buffer(&BTreeMap::from([(1, 0), (2, 0)]));
+    let mut backwards = samples.clone();
+    backwards.timestamps_ms.reverse();
+    let mut histogram = samples.clone();
+    histogram.histograms.push((3, bongsu_model::FloatHistogram::default()));
+    writer.push(&labels("b"), &samples).unwrap();
+    for (name, samples, reason) in [
+        ("b", &samples, "cannot store series b in a block: series must come in the order of their labels, each once"),
+        ("a", &samples, "cannot store series a in a block: series must come in the order of their labels, each once"),
+        ("c", &backwards, "cannot store series c in a block: times must ascend"),
+        (
+            "c",
+            &histogram,
+            "cannot store series c in a block: native histograms are not supported by block format version 1",
+        ),
+    ] {
+        assert_eq!(writer.push(&labels(name), samples).unwrap_err().to_string(), reason);
+    }
+    drop(writer);
+    assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 0, "a dropped writer leaves nothing behind");
+}
+
+#[test]
+fn later_blocks_win_and_old_samples_go() {
+    let folder = TempDir::new().unwrap();
+    let block = |name: &str, table: &[(&str, &[(i64, f64)])]| {
+        let path = folder.path().join(name);
+        let series = table.iter().map(|(metric, samples)| {
+            let bits = samples.iter().map(|(time, value)| (*time, value.to_bits())).collect();
+            (Labels::from_pairs([("__name__", metric)]), bits)
+        });
+        write(&path, &series.collect(), WriteOptions::default());
+        Block::open(&path).unwrap()
+    };
+    let blocks = [
+        block("1", &[("a", &[(10, 1.0), (20, 2.0), (40, 4.0)]), ("old", &[(1, 1.0)])]),
+        block("2", &[("a", &[(20, 22.0), (30, 33.0)]), ("b", &[(15, 5.0)])]),
+        block("3", &[("a", &[(50, 5.0)]), ("b", &[(5, 1.0), (15, 55.0)])]),
+    ];
+    let path = folder.path().join("merged");
+    merge(&blocks, &path, WriteOptions { start_ms_min: 10, ..small() }).unwrap();
+    let merged = Block::open(&path).unwrap();
+    merged.verify().unwrap();
+    let text: Vec<String> = read_all(&merged)
+        .iter()
+        .map(|(labels, samples)| {
+            let samples = samples.iter().map(|(time, bits)| format!(" {}@{time}", f64::from_bits(*bits)));
+            format!("{labels}{}", samples.collect::<String>())
+        })
+        .collect();
+    assert_eq!(text, ["a 1@10 22@20 33@30 4@40 5@50", "b 55@15"]);
+}
+
+#[test]
+fn no_flipped_or_missing_byte_is_missed_or_panics() {
+    let folder = TempDir::new().unwrap();
+    let path = folder.path().join("one.block");
+    let table = small_table();
+    write(&path, &table, WriteOptions::default());
+    let bytes = std::fs::read(&path).unwrap();
+    let bad = folder.path().join("bad.block");
+    for at in 0..bytes.len() {
+        let mut damaged = bytes.clone();
+        damaged[at] ^= 1 << (at % 8);
+        std::fs::write(&bad, &damaged).unwrap();
+        let found = Block::open(&bad).and_then(|block| block.verify());
+        assert!(found.is_err(), "flipped byte {at} was not noticed");
+        std::fs::remove_file(&bad).unwrap();
+    }
+    for len in (0..bytes.len()).step_by(7) {
+        std::fs::write(&bad, &bytes[..len]).unwrap();
+        assert!(Block::open(&bad).is_err(), "the first {len} bytes were taken for a block");
+        std::fs::remove_file(&bad).unwrap();
+    }
+}
+
+fn label_sets() -> impl Strategy<Value = Labels> {
+    let value = prop_oneof![Just(""), Just("a"), Just("ab"), Just("b"), Just("ä")];
+    proptest::collection::vec((prop_oneof![Just("x"), Just("y"), Just("z")], value), 0..4).prop_map(Labels::from_pairs)
+}
+
+fn tables() -> impl Strategy<Value = Table> {
+    let bits = prop_oneof![Just(STALE_NAN.to_bits()), (0..50_i32).prop_map(|i| f64::from(i).to_bits()), any::<u64>()];
+    let samples = proptest::collection::btree_map(-1000_i64..1000, bits, 1..60);
+    proptest::collection::btree_map(label_sets(), samples, 0..30)
+}
+
+fn matchers() -> impl Strategy<Value = Matcher> {
+    let op = prop_oneof![Just(MatchOp::Equal), Just(MatchOp::NotEqual), Just(MatchOp::Regex), Just(MatchOp::NotRegex)];
+    let value = prop_oneof![
+        Just(""),
+        Just("a"),
+        Just("a.*"),
+        Just("a|b"),
+        Just(".*"),
+        Just(".+"),
+        Just("(a|ä)?"),
+        Just("[^a]")
+    ];
+    (prop_oneof![Just("x"), Just("y"), Just("none")], op, value)
+        .prop_map(|(name, op, value)| Matcher::new(name, op, value).unwrap())
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(64))]
+
+    #[test]
+    fn any_table_comes_back(table in tables(), chunk_samples_max in 1_usize..70, effort_small: bool) {
+        let folder = TempDir::new().unwrap();
+        let path = folder.path().join("one.block");
+        let effort = if effort_small { Effort::Small } else { Effort::Fast };
+        write(&path, &table, WriteOptions { chunk_samples_max, effort, ..WriteOptions::default() });
+        let block = Block::open(&path).unwrap();
+        block.verify().unwrap();
+        prop_assert_eq!(read_all(&block), table);
+    }
+
+    #[test]
+    fn selects_what_a_scan_selects(table in tables(), matchers in proptest::collection::vec(matchers(), 0..4)) {
+        let folder = TempDir::new().unwrap();
+        let path = folder.path().join("one.block");
+        write(&path, &table, WriteOptions::default());
+        let block = Block::open(&path).unwrap();
+        let wanted: Vec<&Labels> = table
+            .keys()
+            .filter(|labels| matchers.iter().all(|matcher| matcher.matches(labels.get(matcher.name()).unwrap_or(""))))
+            .collect();
+        let selected: Vec<Labels> =
+            block.select(&matchers).unwrap().into_iter().map(|series| block.labels(series).unwrap()).collect();
+        prop_assert_eq!(selected.iter().collect::<Vec<_>>(), wanted);
+    }
+
+    #[test]
+    fn merged_tables_are_overlaid(tables in proptest::collection::vec(tables(), 0..4)) {
+        let folder = TempDir::new().unwrap();
+        let (mut blocks, mut wanted) = (Vec::<Arc<Block>>::new(), Table::new());
+        for (number, table) in tables.iter().enumerate() {
+            let path = folder.path().join(number.to_string());
+            write(&path, table, WriteOptions { chunk_samples_max: 13, ..WriteOptions::default() });
+            blocks.push(Block::open(&path).unwrap());
+            for (labels, samples) in table {
+                wanted.entry(labels.clone()).or_default().extend(samples);
+            }
+        }
+        let path = folder.path().join("merged");
+        merge(&blocks, &path, small()).unwrap();
+        prop_assert_eq!(read_all(&Block::open(&path).unwrap()), wanted);
+    }
+}
