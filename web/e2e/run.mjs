@@ -1,0 +1,172 @@
+// Opens the page as a user would, against a server with live data:
+//   BASE_URL=http://127.0.0.1:9009 SHOTS=/tmp/shots npm run e2e
+import assert from 'node:assert/strict';
+import { BASE_URL, launch, live, painted, shot, visitor } from './browser.mjs';
+
+const CPU = '100 * (1 - avg by (instance) (rate(node_cpu_seconds_total{mode="idle"}[1m])))';
+const explore = (params) => `${BASE_URL}/explore?${new URLSearchParams(params)}`;
+
+const stories = {
+  async 'hosts show live figures and open into panels'(browser) {
+    const { page, complaints } = await visitor(browser);
+    await page.goto(`${BASE_URL}/`);
+    await live(page, '[data-type=hosts]');
+    await page.waitForFunction(() => Number(document.querySelector('[data-vital=cpu]')?.dataset.points) > 0);
+    assert.match(await page.title(), /Hosts/);
+    await shot(page, 'hosts-dark');
+
+    await page.locator('[data-host] h2 a').first().click();
+    await live(page, '[data-panel=cpu] [data-type=timeseries]');
+    await live(page, '[data-panel=memory] [data-type=timeseries]');
+    assert.ok(await painted(page, '[data-panel=cpu]'), 'the CPU chart is drawn');
+    const box = await page.locator('[data-panel=cpu] .u-over').boundingBox();
+    await page.mouse.move(box.x + box.width * 0.97, box.y + box.height / 2);
+    await page.locator('[data-panel=cpu] [data-testid=tooltip]').waitFor();
+    await shot(page, 'host-dark');
+    for (const panel of await page.locator('[data-panel]').all()) await panel.scrollIntoViewIfNeeded();
+    await page.waitForFunction(() => [...document.querySelectorAll('[data-panel] [data-type]')].every((el) => el.dataset.ready === 'true'));
+    await page.evaluate(() => scrollTo(0, 0));
+    await shot(page, 'host-dark-full', true);
+    assert.deepEqual(complaints, []);
+  },
+
+  async 'explore draws a query, its table and its address'(browser) {
+    const { page, complaints } = await visitor(browser);
+    await page.goto(`${BASE_URL}/explore`);
+    await live(page, '[data-type=empty]', 0);
+    await shot(page, 'explore-empty');
+    await page.keyboard.press('/');
+    await page.keyboard.type('node_load');
+    await page.locator('.cm-tooltip-autocomplete li').filter({ hasText: 'node_load15' }).waitFor();
+    await shot(page, 'explore-completion');
+    await page.keyboard.press('Escape');
+    await page.goto(explore({ query: CPU, unit: 'percent', from: 'now-5m', to: 'now' }));
+    await live(page, '[data-type=timeseries]', 2);
+    assert.ok(await painted(page, '[data-type=timeseries]'), 'the chart is drawn');
+    await page.waitForFunction(() => document.querySelector('[data-testid=editor] .cm-content')?.textContent.includes('node_cpu'));
+
+    const over = await page.locator('.u-over').boundingBox();
+    await page.mouse.move(over.x + over.width * 0.95, over.y + over.height / 2);
+    await page.locator('[data-testid=tooltip]').waitFor();
+    await shot(page, 'explore-dark');
+
+    await page.locator('[data-value=table]').click();
+    await live(page, '[data-type=table]');
+    assert.match(page.url(), /tab=table/);
+    assert.match(await page.locator('[data-type=table] tbody').innerText(), /\d/);
+    await shot(page, 'explore-table');
+
+    await page.locator('[data-value=graph]').click();
+    await live(page, '[data-type=timeseries]', 2);
+    await page.mouse.move(over.x + over.width * 0.5, over.y + over.height / 2);
+    await page.mouse.down();
+    await page.mouse.move(over.x + over.width * 0.9, over.y + over.height / 2, { steps: 5 });
+    await page.mouse.up();
+    await page.waitForFunction(() => /from=\d{13}/.test(location.search));
+    assert.deepEqual(complaints, []);
+  },
+
+  async 'several queries share one chart and the legend isolates'(browser) {
+    const { page, complaints } = await visitor(browser);
+    await page.goto(`${BASE_URL}/explore?query=node_load1&query=node_load5&from=now-15m&to=now`);
+    await live(page, '[data-type=timeseries]', 2);
+    const entries = page.locator('table .entry');
+    assert.ok((await entries.count()) >= 2);
+    await entries.first().click();
+    await page.waitForFunction(() => document.querySelectorAll('table .entry[aria-pressed=true]').length === 1);
+    await shot(page, 'explore-several');
+    await entries.first().click();
+    await page.waitForFunction(() => document.querySelectorAll('table .entry[aria-pressed=false]').length === 0);
+    assert.deepEqual(complaints, []);
+  },
+
+  async 'a bad query is marked and explained'(browser) {
+    const { page, complaints } = await visitor(browser);
+    await page.goto(explore({ query: 'sum by (instance) (rate(node_cpu_seconds_total[1m])' }));
+    await page.locator('.cm-lintRange-error').first().waitFor({ state: 'attached' });
+    await page.locator('[data-testid=query-error]').waitFor();
+    await page.locator('[data-error=true]').waitFor();
+    await shot(page, 'explore-error');
+    assert.deepEqual(complaints, []);
+  },
+
+  async 'language and theme switch and stay'(browser) {
+    const { page, complaints } = await visitor(browser);
+    await page.goto(`${BASE_URL}/hosts`);
+    await live(page, '[data-type=hosts]');
+    await page.getByRole('button', { name: 'Settings' }).click();
+    await shot(page, 'settings');
+    await page.locator('[data-testid=settings] [data-value=ko]').click();
+    await page.locator('[data-testid=settings] [data-value=light]').click();
+    await page.waitForFunction(() => document.documentElement.lang === 'ko' && document.documentElement.dataset.theme === 'light');
+    await page.keyboard.press('Escape');
+    await page.getByRole('heading', { name: '호스트', exact: true }).waitFor();
+    await shot(page, 'hosts-light-ko');
+    await page.reload();
+    await page.getByRole('heading', { name: '호스트', exact: true }).waitFor();
+    assert.equal(await page.evaluate(() => document.documentElement.dataset.theme), 'light');
+    await page.locator('[data-host] h2 a').first().click();
+    await live(page, '[data-panel=cpu] [data-type=timeseries]');
+    await shot(page, 'host-light-ko');
+    await page.goto(explore({ query: CPU, unit: 'percent', from: 'now-5m', to: 'now' }));
+    await live(page, '[data-type=timeseries]', 2);
+    await shot(page, 'explore-light-ko');
+    await page.keyboard.press('?');
+    await page.locator('[data-testid=help]').waitFor();
+    await shot(page, 'help-light-ko');
+    assert.deepEqual(complaints, []);
+  },
+
+  async 'a Korean browser is greeted in Korean, on a telephone too'(browser) {
+    const { page, complaints } = await visitor(browser, { locale: 'ko-KR', width: 390, height: 844 });
+    await page.goto(`${BASE_URL}/hosts`);
+    await live(page, '[data-type=hosts]');
+    assert.equal(await page.evaluate(() => document.documentElement.lang), 'ko');
+    await shot(page, 'narrow-hosts');
+    const pages = { explore: explore({ query: CPU, from: 'now-5m', to: 'now' }), status: `${BASE_URL}/status` };
+    for (const [name, url] of Object.entries(pages)) {
+      await page.goto(url);
+      await live(page, '[data-ready]');
+      const overflow = await page.evaluate(() => document.documentElement.scrollWidth - innerWidth);
+      assert.ok(overflow <= 0, `${name} is ${overflow} px too wide`);
+      await shot(page, `narrow-${name}`);
+    }
+    await page.getByTestId('time-range').waitFor({ state: 'detached' });
+    await page.goto(`${BASE_URL}/hosts`);
+    await page.getByTestId('time-range').click();
+    await shot(page, 'narrow-time');
+    await page.locator('[data-range="now-15m"]').click();
+    await page.waitForFunction(() => location.search.includes('now-15m'));
+    await page.locator('[data-host] h2 a').first().click();
+    await live(page, '[data-panel=cpu] [data-type=timeseries]');
+    await shot(page, 'narrow-host');
+    assert.deepEqual(complaints, []);
+  },
+
+  async 'status tells what runs'(browser) {
+    const { page, complaints } = await visitor(browser, { theme: 'light' });
+    await page.goto(`${BASE_URL}/status`);
+    await live(page, '[data-type=status]');
+    await page.waitForFunction(() => [...document.querySelectorAll('[data-type=status]')].every((el) => el.dataset.points === '1'));
+    await shot(page, 'status-light');
+    assert.deepEqual(complaints, []);
+  },
+};
+
+const only = process.argv[2] ?? '';
+const browser = await launch();
+let failed = 0;
+for (const [name, story] of Object.entries(stories)) {
+  if (!name.includes(only)) continue;
+  try {
+    await story(browser);
+    console.log(`ok    ${name}`);
+  } catch (error) {
+    failed++;
+    console.log(`FAIL  ${name}\n${error.stack}`);
+    for (const context of browser.contexts()) await shot(context.pages()[0], `fail-${failed}`);
+  }
+  for (const context of browser.contexts()) await context.close();
+}
+await browser.close();
+process.exit(failed === 0 ? 0 : 1);

@@ -1,0 +1,48 @@
+import { router } from '../router.svelte';
+import { settings } from '../settings.svelte';
+import type { TimeRange } from '../time';
+import { Client } from './client';
+import type { Answer, BuildInfo, InstantResult, Labels, RangeResult, TsdbStatus } from './types';
+
+export { ApiError, isAbort } from './client';
+export type * from './types';
+
+/** Headers that say whose data is asked for. */
+export function tenantHeaders(): Record<string, string> {
+  const tenant = settings.tenant.trim();
+  return tenant ? { 'X-Scope-OrgID': tenant } : {};
+}
+
+const client = new Client({ base: router.base, headers: tenantHeaders });
+const text = (seconds: number) => String(Math.round(seconds * 1000) / 1000);
+
+/** Evaluates `query` at one instant, in seconds. */
+export function queryInstant(query: string, time: number, signal?: AbortSignal): Promise<Answer<InstantResult>> {
+  return client.get('api/v1/query', { query, time: text(time) }, signal);
+}
+
+/** Evaluates `query` every `step` seconds of `range`. */
+export function queryRange(query: string, range: TimeRange, step: number, signal?: AbortSignal): Promise<Answer<RangeResult>> {
+  return client.get('api/v1/query_range', { query, start: text(range.start), end: text(range.end), step: text(step) }, signal);
+}
+
+export function labelNames(signal?: AbortSignal): Promise<Answer<string[]>> {
+  return client.get('api/v1/labels', {}, signal);
+}
+
+export function labelValues(label: string, signal?: AbortSignal): Promise<Answer<string[]>> {
+  return client.get(`api/v1/label/${encodeURIComponent(label)}/values`, {}, signal);
+}
+
+export function series(match: string, range: TimeRange, signal?: AbortSignal): Promise<Answer<Labels[]>> {
+  return client.get('api/v1/series', { 'match[]': match, start: text(range.start), end: text(range.end) }, signal);
+}
+
+export function buildInfo(signal?: AbortSignal): Promise<Answer<BuildInfo>> {
+  return client.get('api/v1/status/buildinfo', {}, signal);
+}
+
+/** Counts of the store; servers without this route answer 404. */
+export function tsdbStatus(signal?: AbortSignal): Promise<Answer<TsdbStatus>> {
+  return client.get('api/v1/status/tsdb', {}, signal);
+}
