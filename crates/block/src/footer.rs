@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use crate::error::Error;
-use crate::section::{ENTRY_BYTES, KINDS, Kind, SectionEntry};
+use crate::section::{ENTRY_BYTES, KINDS, Kind, SectionEntry, has_checksum};
 
 /// First and last bytes of every block.
 pub(crate) const MAGIC: [u8; 8] = *b"BONGSUBK";
@@ -91,7 +91,7 @@ impl Footer {
         if version != VERSION {
             return Err(Error::Version { path: path.to_owned(), version, supported: VERSION });
         }
-        if crc32c::crc32c(&footer[..crc_at]) != crc {
+        if !has_checksum(&footer[..crc_at], crc) {
             return Err(corrupt(crc_at, "checksum mismatch"));
         }
         let mut sections = [SectionEntry::default(); KINDS];

@@ -12,7 +12,7 @@ use crate::bytes::Cursor;
 use crate::dictionary::Dictionary;
 use crate::error::{Damage, Error};
 use crate::footer::{BlockMeta, Footer, HEADER_BYTES};
-use crate::section::Kind;
+use crate::section::{KINDS, Kind, has_checksum};
 use crate::series::{ENTRY_BYTES, FRAME_SERIES, SeriesView};
 use crate::times::TimesHead;
 use crate::{times, values};
@@ -22,15 +22,32 @@ const PAGE_ENTRY_BYTES: usize = 12;
 
 /// An open block. Opening reads the footer only; each other part is checked and unpacked when it is first asked for.
 pub struct Block {
-    map: Mmap,
+    bytes: Bytes,
     meta: BlockMeta,
     footer: Footer,
     /// Sections that are read in place: set once their checksum was right.
-    checked: [OnceLock<()>; crate::section::KINDS],
+    checked: [OnceLock<()>; KINDS],
     dictionary: OnceLock<Dictionary>,
     postings: OnceLock<Vec<u8>>,
     /// One bit for each page whose checksum was right.
     pages_checked: Vec<AtomicU64>,
+}
+
+/// Where the bytes of a block are.
+enum Bytes {
+    Mapped(Mmap),
+    Owned(Vec<u8>),
+}
+
+impl std::ops::Deref for Bytes {
+    type Target = [u8];
+
+    fn deref(&self) -> &[u8] {
+        match self {
+            Self::Mapped(map) => map,
+            Self::Owned(bytes) => bytes,
+        }
+    }
 }
 
 impl std::fmt::Debug for Block {
@@ -50,8 +67,20 @@ impl Block {
         // folder belongs to the store; who changes files in it from outside can crash it, as with any mapped file.
         #[expect(unsafe_code, reason = "thousands of small reads per query; a system call for each would dominate")]
         let map = unsafe { Mmap::map(&file) }.map_err(Error::io("map", path))?;
-        let footer = Footer::decode(path, &map)?;
-        let meta = footer.meta(path, map.len() as u64);
+        Self::new(path, Bytes::Mapped(map))
+    }
+
+    /// A block whose bytes are in memory; `path` is what errors and [`BlockMeta`] call it.
+    ///
+    /// # Errors
+    /// As [`Block::open`], but for I/O.
+    pub fn from_bytes(path: &Path, bytes: Vec<u8>) -> Result<Arc<Self>, Error> {
+        Self::new(path, Bytes::Owned(bytes))
+    }
+
+    fn new(path: &Path, bytes: Bytes) -> Result<Arc<Self>, Error> {
+        let footer = Footer::decode(path, &bytes)?;
+        let meta = footer.meta(path, bytes.len() as u64);
         let page_count = footer.section(Kind::Pages).raw_bytes as usize / PAGE_ENTRY_BYTES;
         let frames = (footer.series_count as usize).div_ceil(FRAME_SERIES);
         let in_place = [Kind::Pages, Kind::Columns, Kind::Series, Kind::SeriesDirectory];
@@ -61,7 +90,7 @@ impl Block {
             return Err(Damage::at(0, "expected sections that fit the number of series").in_section(path, "footer", 0));
         }
         Ok(Arc::new(Self {
-            map,
+            bytes,
             meta,
             footer,
             checked: Default::default(),
@@ -180,11 +209,11 @@ impl Block {
         let corrupt = |reason| Damage::at(0, reason).in_section(&self.meta.path, "page", start);
         let entry = directory.get(page).ok_or_else(|| corrupt("expected a page at the place of a series"))?;
         let (start, end) = (start as usize, page_end(entry) as usize);
-        let bytes = self.map.get(start..end).ok_or_else(|| corrupt("expected a page within the file"))?;
+        let bytes = self.bytes.get(start..end).ok_or_else(|| corrupt("expected a page within the file"))?;
         let (word, bit) = (&self.pages_checked[page / 64], 1 << (page % 64));
         if word.load(Ordering::Relaxed) & bit == 0 {
             let [.., a, b, c, d] = *entry;
-            if crc32c::crc32c(bytes) != u32::from_le_bytes([a, b, c, d]) {
+            if !has_checksum(bytes, u32::from_le_bytes([a, b, c, d])) {
                 return Err(corrupt("checksum mismatch"));
             }
             word.fetch_or(bit, Ordering::Relaxed);
@@ -255,7 +284,7 @@ impl Block {
     fn stored(&self, kind: Kind) -> Result<&[u8], Error> {
         let entry = self.footer.section(kind);
         let (start, len) = (entry.offset as usize, entry.stored_bytes as usize);
-        let bytes = start.checked_add(len).and_then(|end| self.map.get(start..end));
+        let bytes = start.checked_add(len).and_then(|end| self.bytes.get(start..end));
         bytes.ok_or_else(|| self.damaged(kind)(Damage::at(0, "expected a section within the file")))
     }
 

@@ -8,6 +8,8 @@ use bongsu_model::{Labels, MatchOp, Matcher, STALE_NAN, SampleBuffer};
 use proptest::prelude::*;
 use tempfile::TempDir;
 
+use crate::footer::{FOOTER_BYTES, Footer, HEADER_BYTES};
+use crate::section::Kind;
 use crate::{Block, BlockMeta, BlockWriter, Effort, Error, WriteOptions, merge};
 
 /// Series with their samples, values as bits so that NaN compares.
@@ -192,6 +194,47 @@ fn no_flipped_or_missing_byte_is_missed_or_panics() {
         std::fs::write(&bad, &bytes[..len]).unwrap();
         assert!(Block::open(&bad).is_err(), "the first {len} bytes were taken for a block");
         std::fs::remove_file(&bad).unwrap();
+    }
+}
+
+/// A block with right checksums around whatever stands in its pages and sections.
+fn reseal(bytes: &mut Vec<u8>) {
+    let path = Path::new("resealed");
+    let Ok(mut footer) = Footer::decode(path, bytes) else { return };
+    let pages = footer.section(Kind::Pages).offset as usize;
+    let mut start = HEADER_BYTES as usize;
+    for entry in (pages..pages + footer.section(Kind::Pages).raw_bytes as usize).step_by(12) {
+        let end = u64::from_le_bytes(bytes[entry..entry + 8].try_into().unwrap()) as usize;
+        let crc = bytes.get(start..end).map_or(0, crc32c::crc32c);
+        bytes[entry + 8..entry + 12].copy_from_slice(&crc.to_le_bytes());
+        start = end;
+    }
+    for section in &mut footer.sections {
+        section.seal(&bytes[section.offset as usize..][..section.stored_bytes as usize]);
+    }
+    bytes.truncate(bytes.len() - FOOTER_BYTES);
+    bytes.extend_from_slice(&footer.encode());
+}
+
+#[test]
+fn damage_under_right_checksums_never_panics() {
+    let folder = TempDir::new().unwrap();
+    let path = folder.path().join("one.block");
+    for effort in [Effort::Fast, Effort::Small] {
+        write(&path, &small_table(), WriteOptions { effort, ..WriteOptions::default() });
+        let bytes = std::fs::read(&path).unwrap();
+        for at in HEADER_BYTES as usize..bytes.len() - FOOTER_BYTES {
+            for mask in [0x01, 0x80, 0xff] {
+                let mut damaged = bytes.clone();
+                damaged[at] ^= mask;
+                reseal(&mut damaged);
+                if let Ok(block) = Block::from_bytes(Path::new("damaged"), damaged) {
+                    let _ = block.verify();
+                    let _ = read_between(&block, 1_700_000_100_000, 1_700_000_200_000);
+                    let _ = block.select(&[Matcher::equal("instance", "a"), Matcher::equal("none", "")]);
+                }
+            }
+        }
     }
 }
 
