@@ -1,13 +1,13 @@
 import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { extname, join } from 'node:path';
-import { brotliCompressSync, constants, gzipSync } from 'node:zlib';
+import { gzipSync } from 'node:zlib';
 import type { Plugin } from 'vite';
 
 const TEXT = new Set(['.html', '.js', '.css', '.svg', '.json', '.md', '.webmanifest']);
 /** Below this many bytes the headers cost more than compression saves. */
 const SMALLEST_BYTES = 600;
 
-/** Writes `x.gz` and `x.br` beside every text file of the build, so that the server never compresses an asset. */
+/** Writes `x.gz` beside every text file of the build, so that the server never compresses an asset. */
 export function compress(): Plugin {
   let outDir = '';
   return {
@@ -33,8 +33,6 @@ function compressDir(dir: string): void {
 
 function compressFile(path: string): void {
   const bytes = readFileSync(path);
-  // index.html stays plain: the server rewrites its <base href>.
-  if (bytes.length < SMALLEST_BYTES || path.endsWith('.html')) return;
+  if (bytes.length < SMALLEST_BYTES) return;
   writeFileSync(`${path}.gz`, gzipSync(bytes, { level: 9 }));
-  writeFileSync(`${path}.br`, brotliCompressSync(bytes, { params: { [constants.BROTLI_PARAM_QUALITY]: 11 } }));
 }

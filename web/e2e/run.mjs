@@ -82,7 +82,7 @@ const stories = {
 
   async 'a bad query is marked and explained'(browser) {
     const { page, complaints } = await visitor(browser);
-    await page.goto(explore({ query: 'sum by (instance) (rate(node_cpu_seconds_total[1m])' }));
+    await page.goto(explore({ query: 'sum by (instance) (rate(node_cpu_seconds_total))' }));
     await page.locator('.cm-lintRange-error').first().waitFor({ state: 'attached' });
     await page.locator('[data-testid=query-error]').waitFor();
     await page.locator('[data-error=true]').waitFor();

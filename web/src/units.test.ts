@@ -18,6 +18,7 @@ describe('formatValue', () => {
     [1_500_000, 'bitsPerSecond', '1.50 Mb/s'],
     [12, 'bitsPerSecond', '12 b/s'],
     [12.345, 'percent', '12.3%'],
+    [0.00909091, 'percent', '0.0091%'],
     [0.5, 'ratio', '50.0%'],
     [1, 'ratio', '100%'],
     [0.0205, 'seconds', '20.5ms'],
@@ -36,8 +37,8 @@ describe('formatTicks', () => {
     expect(formatTicks([0, 25, 50], 'percent')).toEqual(['0%', '25%', '50%']);
   });
   test('close ticks get as many decimals as they need', () => {
-    expect(formatTicks([0.25, 0.5], 'none')).toEqual(['0.25', '0.50']);
-    expect(formatTicks([1000, 1500], 'short')).toEqual(['1.0k', '1.5k']);
+    expect(formatTicks([0.25, 0.5], 'none')).toEqual(['0.25', '0.5']);
+    expect(formatTicks([1000, 1500], 'short')).toEqual(['1k', '1.5k']);
   });
 });
 

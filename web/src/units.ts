@@ -43,20 +43,13 @@ export function formatValue(value: number, unit: Unit, digits?: number): string 
   }
 }
 
-/** Writes the ticks of an axis with as many decimals as tell neighbours apart, and no more. */
+/** Writes the ticks of an axis with as many decimals as each needs, and no more. */
 export function formatTicks(ticks: readonly number[], unit: Unit): string[] {
-  for (let digits = 0; digits <= 6; digits++) {
-    const texts = ticks.map((tick) => formatValue(tick, unit, digits));
-    const exact = ticks.every((tick, i) => i === 0 || ticks[i - 1] === tick || texts[i - 1] !== texts[i]);
-    if (exact && faithful(ticks, unit, digits)) return texts;
-  }
-  return ticks.map((tick) => formatValue(tick, unit));
-}
-
-/** True when one more decimal would say nothing new about any tick. */
-function faithful(ticks: readonly number[], unit: Unit, digits: number): boolean {
-  const strip = (text: string) => text.replace(/(\.\d*?)0+(?=\D|$)/, '$1').replace(/\.(?=\D|$)/, '');
-  return ticks.every((tick) => strip(formatValue(tick, unit, digits + 1)) === strip(formatValue(tick, unit, digits)));
+  return ticks.map((tick) => {
+    // Ticks are round numbers, so that a few decimals say all; those that are zero say nothing.
+    const digits = unit === 'none' ? undefined : 4;
+    return formatValue(tick, unit, digits).replace(/(\.\d*?)0+(?=\D|$)/, '$1').replace(/\.(?=\D|$)/, '');
+  });
 }
 
 /** Writes a length of time with its two largest parts: `3d 4h`, `12m`, `1.5s`, `20ms`. */
@@ -115,7 +108,7 @@ function decimals(value: number, digits?: number): string {
   const size = Math.abs(value);
   if (size === 0 || size >= 100) return value.toFixed(0);
   if (size >= 10) return value.toFixed(1);
-  return size >= 0.01 ? value.toFixed(2) : plain(value);
+  return size >= 0.01 ? value.toFixed(2) : plain(Number(value.toPrecision(2)));
 }
 
 function scaled(value: number, base: number, names: readonly string[], gap: string, digits?: number): string {

@@ -31,13 +31,15 @@ export function signature(config: Config): string {
 }
 
 const FONT = '11px system-ui, -apple-system, "Segoe UI", "Noto Sans KR", sans-serif';
-/** From this many series on, areas under lines only hide other lines. */
-const FILLED_MAX = 4;
+/** With more series than this, areas under lines only hide other lines. */
+const FILLED_MAX = 1;
+/** Up to this many points stand out as dots, beyond it only the line does. */
+const DOTS_MAX = 24;
 
 export function buildOptions(config: Config, size: { width: number; height: number }, hooks: Hooks): uPlot.Options {
   const options: uPlot.Options = {
     ...size,
-    padding: [10, 12, 0, 0],
+    padding: [10, 24, 0, 0],
     legend: { show: false },
     scales: {
       x: { time: true, range: () => [hooks.range().start, hooks.range().end] },
@@ -69,7 +71,7 @@ function lineOf(series: Config['series'][number], config: Config): uPlot.Series 
     width: 1.5,
     ...(series.dashed ? { dash: [5, 4] } : {}),
     ...(filled ? { fill: withAlpha(series.color, inStack ? 0.35 : 0.1) } : {}),
-    points: { size: 5, filter: lonePoints },
+    points: { size: 5, show: (_plot, _series, first, last) => last - first < DOTS_MAX, filter: lonePoints },
   };
 }
 
@@ -148,7 +150,6 @@ function valueAxis(config: Config): uPlot.Axis {
 /** Ticks of binary units stand at powers of two, so that they read 1, 2, 4 GiB. */
 function incrementsOf(unit: Unit): number[] | undefined {
   if (unit === 'bytes' || unit === 'bytesPerSecond') return Array.from({ length: 60 }, (_, i) => 2 ** i);
-  if (unit === 'none' || unit === 'short' || unit === 'percent') return undefined;
   if (unit !== 'seconds') return undefined;
   const below = [1e-9, 1e-6, 1e-3].flatMap((scale) => [1, 2, 5, 10, 20, 50, 100, 200, 500].map((n) => n * scale));
   return [...below, 1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 1_800, 3_600, 7_200, 21_600, 43_200, 86_400, 172_800, 604_800, 2_592_000, 31_536_000];

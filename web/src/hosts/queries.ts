@@ -7,7 +7,7 @@ import type { Unit } from '../units';
  * `$window` for the window of rates; `fill` puts them in. Metric names are node_exporter's.
  */
 const DISKS = 'fstype!~"tmpfs|ramfs|overlay|squashfs|iso9660|fuse.*|nsfs",mountpoint!~"/(dev|proc|sys|run|var/lib/(docker|containers|kubelet))(/.*)?"';
-const DEVICES = 'device!~"lo|veth.*|docker.*|br-.*|cni.*|cali.*|virbr.*|flannel.*"';
+const DEVICES = 'device!~"lo|veth.*|docker.*|br-.*|cni.*|cali.*|virbr.*|flannel.*|ifb.*|dummy.*"';
 const BLOCK_DEVICES = 'device!~"(loop|ram|sr|fd|zram).*"';
 
 /** One answer per host, keyed by the label `instance`. */
@@ -52,6 +52,8 @@ export interface PanelSpec {
   stacked?: boolean;
   min?: number;
   max?: number;
+  /** Takes the room of two panels. */
+  wide?: boolean;
   queries: readonly PanelQuery[];
 }
 
@@ -74,7 +76,7 @@ function perInterface(name: NonNullable<PanelQuery['name']>, metric: string, fac
 
 export const PANELS: readonly PanelSpec[] = [
   {
-    id: 'cpu', group: 'compute', unit: 'percent', stacked: true, min: 0, max: 100,
+    id: 'cpu', group: 'compute', unit: 'percent', stacked: true, min: 0, max: 100, wide: true,
     queries: CPU_MODES.map(([mode, hue]) => ({
       expr: `100 * avg by (mode) (${rates('node_cpu_seconds_total', `mode="${mode}"`)})`, by: 'mode', hue,
     })),
@@ -97,13 +99,6 @@ export const PANELS: readonly PanelSpec[] = [
     ],
   },
   {
-    id: 'context', group: 'compute', unit: 'perSecond', min: 0,
-    queries: [
-      { expr: rates('node_context_switches_total'), name: 'switches', hue: 'cyan' },
-      { expr: rates('node_intr_total'), name: 'interrupts', hue: 'pink' },
-    ],
-  },
-  {
     id: 'memory', group: 'memory', unit: 'bytes', stacked: true, min: 0,
     queries: [
       {
@@ -112,7 +107,6 @@ export const PANELS: readonly PanelSpec[] = [
       },
       { expr: 'node_memory_Buffers_bytes{$host}', name: 'buffers', hue: 'cyan' },
       { expr: 'node_memory_Cached_bytes{$host} + node_memory_SReclaimable_bytes{$host}', name: 'cached', hue: 'blue' },
-      { expr: 'node_memory_MemFree_bytes{$host}', name: 'free', hue: 'green' },
       { expr: 'node_memory_MemTotal_bytes{$host}', name: 'total', hue: 'grey', dashed: true, unstacked: true },
     ],
   },
@@ -159,7 +153,7 @@ export const PANELS: readonly PanelSpec[] = [
     ],
   },
   {
-    id: 'sockets', group: 'network', unit: 'none', min: 0,
+    id: 'sockets', group: 'system', unit: 'none', min: 0,
     queries: [
       { expr: 'node_sockstat_TCP_inuse{$host}', name: 'inUse', hue: 'blue' },
       { expr: 'node_sockstat_TCP_tw{$host}', name: 'timeWait', hue: 'orange' },
@@ -175,6 +169,13 @@ export const PANELS: readonly PanelSpec[] = [
   {
     id: 'files', group: 'system', unit: 'short', min: 0,
     queries: [{ expr: 'node_filefd_allocated{$host}', name: 'allocated', hue: 'brown' }],
+  },
+  {
+    id: 'context', group: 'system', unit: 'perSecond', min: 0,
+    queries: [
+      { expr: rates('node_context_switches_total'), name: 'switches', hue: 'cyan' },
+      { expr: rates('node_intr_total'), name: 'interrupts', hue: 'pink' },
+    ],
   },
 ];
 

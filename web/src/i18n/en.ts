@@ -163,7 +163,6 @@ export const en = {
     used: 'used',
     buffers: 'buffers',
     cached: 'cached',
-    free: 'free',
     total: 'total',
     read: 'read',
     write: 'write',
@@ -221,6 +220,7 @@ export const en = {
   },
   help: {
     title: 'Keyboard shortcuts',
+    short: 'Shortcuts',
     focus: 'Go to the query or filter',
     run: 'Run the query',
     newline: 'New line in the query',

@@ -165,7 +165,6 @@ export const ko: Messages = {
     used: '사용',
     buffers: '버퍼',
     cached: '캐시',
-    free: '여유',
     total: '전체',
     read: '읽기',
     write: '쓰기',
@@ -223,6 +222,7 @@ export const ko: Messages = {
   },
   help: {
     title: '단축키',
+    short: '단축키',
     focus: '쿼리 또는 검색 칸으로 이동',
     run: '쿼리 실행',
     newline: '쿼리에서 줄 바꿈',
