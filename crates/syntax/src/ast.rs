@@ -488,6 +488,35 @@ impl Expr {
         })
     }
 
+    /// Calls `visit` with this expression and with every expression inside it, outer ones before inner ones.
+    pub fn walk<'e>(&'e self, visit: &mut dyn FnMut(&'e Self)) {
+        for expr in self.left_spine() {
+            visit(expr);
+            match &expr.kind {
+                ExprKind::Binary(binary) => binary.rhs.walk(visit),
+                ExprKind::Unary(unary) => unary.expr.walk(visit),
+                ExprKind::Paren(inner) => inner.walk(visit),
+                ExprKind::Subquery(subquery) => subquery.expr.walk(visit),
+                ExprKind::Call(call) => call.args.iter().for_each(|arg| arg.walk(visit)),
+                ExprKind::Aggregate(aggregate) => {
+                    aggregate.param.iter().for_each(|param| param.walk(visit));
+                    aggregate.expr.walk(visit);
+                }
+                ExprKind::Number(_) | ExprKind::String(_) | ExprKind::Vector(_) | ExprKind::Matrix(_) => {}
+            }
+        }
+    }
+
+    /// The series that this expression itself selects, when it is a selector of either kind.
+    #[must_use]
+    pub fn selector(&self) -> Option<&VectorSelector> {
+        match &self.kind {
+            ExprKind::Vector(selector) => Some(selector),
+            ExprKind::Matrix(matrix) => Some(&matrix.selector),
+            _ => None,
+        }
+    }
+
     /// Takes the left operand out of a binary operation and leaves a worthless node behind.
     fn take_lhs(&mut self) -> Option<Box<Self>> {
         if !matches!(self.kind, ExprKind::Binary(_)) {

@@ -119,7 +119,9 @@ functions! {
     Log10 "log10" [Vector] 1 Some(1), => Vector false;
     Log2 "log2" [Vector] 1 Some(1), => Vector false;
     MadOverTime "mad_over_time" [Matrix] 1 Some(1), => Vector true;
+    MaxOf "max_of" [Scalar, Scalar] 2 Some(2), => Scalar true;
     MaxOverTime "max_over_time" [Matrix] 1 Some(1), => Vector false;
+    MinOf "min_of" [Scalar, Scalar] 2 Some(2), => Scalar true;
     MinOverTime "min_over_time" [Matrix] 1 Some(1), => Vector false;
     Minute "minute" [Vector] 0 Some(1), => Vector false;
     Month "month" [Vector] 0 Some(1), => Vector false;

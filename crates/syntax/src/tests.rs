@@ -314,6 +314,7 @@ fn aggregations_and_calls() {
             "info(a, {})",
             "info(a, {x=\"\"})",
             "vector(START() + step())",
+            "min_of(1, MAX_OF(2, time()))",
             "\"text\"",
             "'it\\'s'",
         ],
@@ -339,6 +340,7 @@ fn aggregations_and_calls() {
             info(a, {})                              => info(a, {})
             info(a, {x=""})                          => info(a, {x=""})
             vector(START() + step())                 => vector(start() + step())
+            min_of(1, MAX_OF(2, time()))             => min_of(1, max_of(2, time()))
             "text"                                   => "text"
             'it\'s'                                  => "it's"
         "#]],

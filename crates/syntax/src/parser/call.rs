@@ -16,10 +16,10 @@ impl Parser<'_> {
     }
 
     fn function(&self, span: Span, name: &str) -> Result<&'static Function> {
-        // The four functions of the query's time range are keywords in durations, where case does not matter.
-        let is_range_function = ["start", "end", "step", "range"].iter().any(|word| name.eq_ignore_ascii_case(word));
-        let found =
-            if is_range_function { Function::by_name(&name.to_ascii_lowercase()) } else { Function::by_name(name) };
+        // Those that durations know, too, are keywords, whose case does not matter.
+        const KEYWORDS: [&str; 6] = ["start", "end", "step", "range", "min_of", "max_of"];
+        let is_keyword = KEYWORDS.iter().any(|word| name.eq_ignore_ascii_case(word));
+        let found = if is_keyword { Function::by_name(&name.to_ascii_lowercase()) } else { Function::by_name(name) };
         let Some(function) = found else {
             let error = self.error(span, format!("unknown function with name {name:?}"));
             return Err(match nearest_function(name) {

@@ -1,0 +1,166 @@
+//! Runs a file's commands.
+
+use bongsu_promql::{Value, VectorSample};
+use bongsu_syntax::{Expr, ExprKind, FunctionId};
+
+use super::compare;
+use super::engine::TestEngine;
+use super::script::{self, Command, Eval, Range, ScriptError, Times};
+use super::series::Point;
+use super::storage::Storage;
+
+/// What became of a file's evaluations.
+#[derive(Debug, Default)]
+pub struct Report {
+    /// In the order of the file.
+    pub cases: Vec<Case>,
+}
+
+/// One evaluation.
+#[derive(Debug)]
+pub struct Case {
+    /// From 1.
+    pub line: usize,
+    /// The PromQL text.
+    pub query: String,
+    /// What became of it.
+    pub outcome: Outcome,
+}
+
+/// What became of an evaluation.
+#[derive(Debug, PartialEq)]
+pub enum Outcome {
+    /// All as expected.
+    Passed,
+    /// What differs.
+    Failed(String),
+    /// Expects or selects native histograms, which the engine does not know yet.
+    NeedsNativeHistograms,
+}
+
+impl Report {
+    /// How many cases passed.
+    #[must_use]
+    pub fn passed(&self) -> usize {
+        self.cases.iter().filter(|case| case.outcome == Outcome::Passed).count()
+    }
+
+    /// How many cases wait for native histograms.
+    #[must_use]
+    pub fn waiting(&self) -> usize {
+        self.cases.iter().filter(|case| case.outcome == Outcome::NeedsNativeHistograms).count()
+    }
+
+    /// The failed cases and what differs.
+    pub fn failed(&self) -> impl Iterator<Item = (&Case, &str)> {
+        self.cases.iter().filter_map(|case| match &case.outcome {
+            Outcome::Failed(what) => Some((case, what.as_str())),
+            _ => None,
+        })
+    }
+}
+
+/// Why a file could not be run at all.
+#[derive(Debug, thiserror::Error)]
+pub enum RunError {
+    /// The file is not of the test language.
+    #[error(transparent)]
+    Script(#[from] ScriptError),
+    /// The engine did not start.
+    #[error("cannot start the engine: {0}")]
+    Engine(#[from] bongsu_promql::QueryError),
+}
+
+/// Runs a test file's text.
+///
+/// # Errors
+/// When the text is not of the test language, or there is no engine; then nothing is run.
+pub fn run(text: &str) -> Result<Report, RunError> {
+    let engine = TestEngine::new()?;
+    let mut storage = Storage::default();
+    let mut report = Report::default();
+    for command in script::parse(text)? {
+        match command {
+            Command::Clear => storage = Storage::default(),
+            Command::Load(load) => storage.load(&load),
+            Command::Eval(eval) => {
+                let outcome = outcome(&engine, &storage, &eval);
+                report.cases.push(Case { line: eval.line, query: eval.query, outcome });
+            }
+        }
+    }
+    Ok(report)
+}
+
+fn outcome(engine: &TestEngine, storage: &Storage, eval: &Eval) -> Outcome {
+    let parsed = engine.parse(&eval.query);
+    if parsed.as_ref().is_ok_and(|expr| needs_histograms(expr, storage)) || expects_histograms(eval) {
+        return Outcome::NeedsNativeHistograms;
+    }
+    match parsed.and_then(|expr| evaluate(engine, storage, eval, &expr)) {
+        Ok(()) => Outcome::Passed,
+        Err(error) => match &eval.expected.fail {
+            Some(expected) => compare::failure(&error, expected).map_or_else(Outcome::Failed, |()| Outcome::Passed),
+            None => Outcome::Failed(error),
+        },
+    }
+}
+
+fn needs_histograms(expr: &Expr, storage: &Storage) -> bool {
+    let mut found = false;
+    expr.walk(&mut |expr| {
+        found |= expr.selector().is_some_and(|selector| storage.selects_histograms(&selector.matchers));
+    });
+    found
+}
+
+fn expects_histograms(eval: &Eval) -> bool {
+    eval.expected.series.iter().any(|series| series.points.contains(&Point::Histogram))
+}
+
+fn evaluate(engine: &TestEngine, storage: &Storage, eval: &Eval, expr: &Expr) -> Result<(), String> {
+    let output = engine.evaluate(expr, eval.times, storage)?;
+    if eval.expected.fail.is_some() {
+        return Err(format!("should fail, but gave {:?}", output.value));
+    }
+    compare::annotations(&output.annotations, &eval.query, &eval.expected)?;
+    compare::value(&output.value, &eval.expected, eval.times)?;
+    match eval.times {
+        Times::Instant(at_ms) if may_run_as_range(eval, expr, &output.value) => {
+            check_as_range(engine, storage, eval, expr, at_ms).map_err(|what| format!("as a range query: {what}"))
+        }
+        _ => Ok(()),
+    }
+}
+
+/// Whether a range query around an instant must give the same there.
+fn may_run_as_range(eval: &Eval, expr: &Expr, value: &Value) -> bool {
+    let mut depends_on_range = false;
+    expr.walk(&mut |expr| {
+        use FunctionId::{End, Range, Start, Step};
+        depends_on_range |=
+            matches!(&expr.kind, ExprKind::Call(call) if matches!(call.function.id, Start | End | Step | Range));
+    });
+    let about_range = ["step()", "range()", "start()", "end()"].iter().any(|word| eval.query.contains(word));
+    matches!(value, Value::Vector(_) | Value::Scalar(_)) && !eval.expected.ordered && !depends_on_range && !about_range
+}
+
+/// An instant query once more as the middle of three steps, as Prometheus' tests do.
+fn check_as_range(engine: &TestEngine, storage: &Storage, eval: &Eval, expr: &Expr, at_ms: i64) -> Result<(), String> {
+    const MINUTE_MS: i64 = 60_000;
+    let range = Range { start_ms: at_ms - MINUTE_MS, end_ms: at_ms + MINUTE_MS, step_ms: MINUTE_MS };
+    let output = engine.evaluate(expr, Times::Range(range), storage)?;
+    let Value::Matrix(series) = output.value else { return Err("no range vector".to_owned()) };
+    let middle: Vec<VectorSample> = series
+        .iter()
+        .filter_map(|series| {
+            let place = series.timestamps_ms.iter().position(|&time| time == at_ms)?;
+            Some(VectorSample { labels: series.labels.clone(), timestamp_ms: at_ms, value: series.values[place] })
+        })
+        .collect();
+    let value = match (eval.expected.scalar, middle.as_slice()) {
+        (Some(_), [sample]) => Value::Scalar(bongsu_model::Sample { timestamp_ms: at_ms, value: sample.value }),
+        _ => Value::Vector(middle),
+    };
+    compare::value(&value, &eval.expected, eval.times)
+}
