@@ -1,14 +1,57 @@
 //! Bytes a sample and samples a second on data like a node exporter's.
 //!
-//! `cargo bench -p bongsu-block` measures; the sizes stand in the lines in front of the timings.
+//! `cargo bench -p bongsu-block` measures CPU time, which other work on the machine shifts less than wall time; the sizes
+//! stand in the lines in front of the timings.
 
 use std::hint::black_box;
 use std::path::Path;
 use std::sync::Arc;
+use std::time::Duration;
 
 use bongsu_block::{Block, BlockMeta, BlockWriter, Effort, WriteOptions, merge};
 use bongsu_model::{Labels, SampleBuffer};
+use criterion::measurement::{Measurement, ValueFormatter, WallTime};
 use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
+
+/// CPU time of this thread, by the kernel's count of nanoseconds.
+struct CpuTime;
+
+impl CpuTime {
+    fn now() -> Duration {
+        let stat = std::fs::read_to_string("/proc/thread-self/schedstat").expect("Linux with scheduler statistics");
+        let nanoseconds = stat.split(' ').next().and_then(|text| text.parse().ok());
+        Duration::from_nanos(nanoseconds.expect("nanoseconds as the first number"))
+    }
+}
+
+impl Measurement for CpuTime {
+    type Intermediate = Duration;
+    type Value = Duration;
+
+    fn start(&self) -> Duration {
+        Self::now()
+    }
+
+    fn end(&self, start: Duration) -> Duration {
+        Self::now() - start
+    }
+
+    fn add(&self, a: &Duration, b: &Duration) -> Duration {
+        *a + *b
+    }
+
+    fn zero(&self) -> Duration {
+        Duration::ZERO
+    }
+
+    fn to_f64(&self, value: &Duration) -> f64 {
+        value.as_nanos() as f64
+    }
+
+    fn formatter(&self) -> &dyn ValueFormatter {
+        WallTime.formatter()
+    }
+}
 
 /// A small generator of its own, so that the data never changes.
 struct Random(u64);
@@ -120,11 +163,10 @@ fn read(block: &Block, buffer: &mut SampleBuffer) {
 }
 
 #[expect(clippy::print_stdout, reason = "sizes are half of the result")]
-fn codec(criterion: &mut Criterion) {
+fn codec(criterion: &mut Criterion<CpuTime>) {
     let folder = tempfile::tempdir().expect("a temporary folder");
     let path = folder.path().join("bench.block");
     let mut group = criterion.benchmark_group("block");
-    group.sample_size(10);
     for (hosts, samples) in [(50, 20), (50, 60), (10, 480), (1, 5760)] {
         let series = node_data(hosts, samples);
         for effort in [Effort::Fast, Effort::Small] {
@@ -143,10 +185,9 @@ fn codec(criterion: &mut Criterion) {
     group.finish();
 }
 
-fn merging(criterion: &mut Criterion) {
+fn merging(criterion: &mut Criterion<CpuTime>) {
     let folder = tempfile::tempdir().expect("a temporary folder");
     let mut group = criterion.benchmark_group("block");
-    group.sample_size(10);
     let series = node_data(10, 480);
     let blocks: Vec<Arc<Block>> = (0..8)
         .map(|part| {
@@ -172,5 +213,13 @@ fn merging(criterion: &mut Criterion) {
     group.finish();
 }
 
-criterion_group!(benches, codec, merging);
+criterion_group! {
+    name = benches;
+    config = Criterion::default()
+        .with_measurement(CpuTime)
+        .warm_up_time(Duration::from_millis(500))
+        .measurement_time(Duration::from_secs(2))
+        .sample_size(10);
+    targets = codec, merging
+}
 criterion_main!(benches);

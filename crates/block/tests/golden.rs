@@ -1,6 +1,7 @@
 //! Files of every format version stay readable, and writing stays the same within a version.
 //!
 //! `UPDATE=1 cargo test -p bongsu-block --test golden` writes the file of the current version anew.
+#![expect(clippy::unwrap_used, reason = "a test: a panic is the failure message")]
 
 use std::fmt::Write as _;
 use std::path::Path;
