@@ -23,6 +23,13 @@ const stories = {
     await page.mouse.move(box.x + box.width * 0.97, box.y + box.height / 2);
     await page.locator('[data-panel=cpu] [data-testid=tooltip]').waitFor();
     await shot(page, 'host-dark');
+    // A refresh hands new data to the same chart.
+    await page.evaluate(() => (document.querySelector('[data-panel=cpu] canvas').dataset.mark = 'kept'));
+    const answered = page.waitForResponse((response) => response.url().includes('node_memory_Cached'));
+    await page.keyboard.press('r');
+    await answered;
+    await live(page, '[data-panel=cpu] [data-type=timeseries]');
+    assert.equal(await page.locator('[data-panel=cpu] canvas[data-mark=kept]').count(), 1, 'the chart was not rebuilt');
     for (const panel of await page.locator('[data-panel]').all()) await panel.scrollIntoViewIfNeeded();
     await page.waitForFunction(() => [...document.querySelectorAll('[data-panel] [data-type]')].every((el) => el.dataset.ready === 'true'));
     await page.evaluate(() => scrollTo(0, 0));
@@ -39,7 +46,14 @@ const stories = {
     await page.keyboard.type('node_load');
     await page.locator('.cm-tooltip-autocomplete li').filter({ hasText: 'node_load15' }).waitFor();
     await shot(page, 'explore-completion');
+    await page.keyboard.type('5');
+    await page.locator('.cm-tooltip-autocomplete li').filter({ hasText: 'node_load15' }).waitFor({ state: 'detached' });
     await page.keyboard.press('Escape');
+    await page.locator('.cm-tooltip-autocomplete').waitFor({ state: 'detached' });
+    await page.keyboard.press('Enter');
+    await page.waitForFunction(() => new URLSearchParams(location.search).get('query') === 'node_load5');
+    await live(page, '[data-type=timeseries]');
+
     await page.goto(explore({ query: CPU, unit: 'percent', from: 'now-5m', to: 'now' }));
     await live(page, '[data-type=timeseries]', 2);
     assert.ok(await painted(page, '[data-type=timeseries]'), 'the chart is drawn');

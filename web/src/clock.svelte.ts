@@ -1,3 +1,4 @@
+import { busy } from './api';
 import { router } from './router.svelte';
 import { settings } from './settings.svelte';
 import { isRelative, parseDuration, resolveRange, type RangeText, type TimeRange } from './time';
@@ -8,10 +9,10 @@ class Clock {
   /** How often a page refreshes when its address does not say; pages set it. */
   defaultRefresh = $state('10s');
 
-  readonly text: RangeText = $derived({
-    from: router.params.get('from') ?? 'now-1h',
-    to: router.params.get('to') ?? 'now',
-  });
+  // Strings of their own, so that other parameters may change without asking everything again.
+  readonly from = $derived(router.params.get('from') ?? 'now-1h');
+  readonly to = $derived(router.params.get('to') ?? 'now');
+  readonly text: RangeText = $derived({ from: this.from, to: this.to });
   readonly refresh = $derived(router.params.get('refresh') ?? this.defaultRefresh);
   readonly relative = $derived(isRelative(this.text));
   /** The range to ask for; moves on with every refresh. An unreadable address falls back to the last hour. */
@@ -55,7 +56,8 @@ class Clock {
       const seconds = parseDuration(this.refresh);
       if (seconds === undefined || !this.relative) return;
       const timer = setInterval(() => {
-        if (!document.hidden) this.reload();
+        // A refresh that comes before its answers would abort them, again and again on a slow server.
+        if (!document.hidden && !busy()) this.reload();
       }, seconds * 1000);
       return () => clearInterval(timer);
     });

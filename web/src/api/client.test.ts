@@ -34,8 +34,10 @@ test('equal requests in flight are sent once, later ones again', async () => {
   const t = client();
   const both = Promise.all([t.client.get('a', { q: '1' }), t.client.get('a', { q: '1' })]);
   expect(t.calls).toHaveLength(1);
+  expect(t.client.busy).toBe(true);
   t.calls[0]?.answer(success(7));
   expect((await both).map((answer) => answer.data)).toEqual([7, 7]);
+  expect(t.client.busy).toBe(false);
   void t.client.get('a', { q: '1' });
   expect(t.calls).toHaveLength(2);
 });

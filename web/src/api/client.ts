@@ -38,6 +38,11 @@ export class Client {
 
   constructor(readonly options: ClientOptions) {}
 
+  /** True while an answer is awaited. */
+  get busy(): boolean {
+    return this.#flights.size > 0;
+  }
+
   async get<T>(path: string, params: Record<string, string> = {}, signal?: AbortSignal): Promise<Answer<T>> {
     signal?.throwIfAborted();
     const query = new URLSearchParams(params).toString();

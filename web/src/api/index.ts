@@ -2,7 +2,7 @@ import { router } from '../router.svelte';
 import { settings } from '../settings.svelte';
 import type { TimeRange } from '../time';
 import { Client } from './client';
-import type { Answer, BuildInfo, InstantResult, Labels, RangeResult, TsdbStatus } from './types';
+import type { Answer, BuildInfo, InstantResult, RangeResult, TsdbStatus } from './types';
 
 export { ApiError, isAbort } from './client';
 export type * from './types';
@@ -15,6 +15,11 @@ export function tenantHeaders(): Record<string, string> {
 
 const client = new Client({ base: router.base, headers: tenantHeaders });
 const text = (seconds: number) => String(Math.round(seconds * 1000) / 1000);
+
+/** True while any request of this page is under way. */
+export function busy(): boolean {
+  return client.busy;
+}
 
 /** Evaluates `query` at one instant, in seconds. */
 export function queryInstant(query: string, time: number, signal?: AbortSignal): Promise<Answer<InstantResult>> {
@@ -32,10 +37,6 @@ export function labelNames(signal?: AbortSignal): Promise<Answer<string[]>> {
 
 export function labelValues(label: string, signal?: AbortSignal): Promise<Answer<string[]>> {
   return client.get(`api/v1/label/${encodeURIComponent(label)}/values`, {}, signal);
-}
-
-export function series(match: string, range: TimeRange, signal?: AbortSignal): Promise<Answer<Labels[]>> {
-  return client.get('api/v1/series', { 'match[]': match, start: text(range.start), end: text(range.end) }, signal);
 }
 
 export function buildInfo(signal?: AbortSignal): Promise<Answer<BuildInfo>> {
