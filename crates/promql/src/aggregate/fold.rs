@@ -1,0 +1,246 @@
+//! Aggregations that fold one value after the other into a few numbers for each group and step.
+
+use bongsu_syntax::AggregateExpr;
+
+use super::grouping::{Group, Groups};
+use crate::budget::Charge;
+use crate::error::QueryError;
+pub(super) use crate::number::Mean;
+use crate::number::{ABSENT, KahanSum, is_present};
+use crate::series::{Series, Vector};
+
+/// The state of one group at one step. The default has seen no value.
+pub(super) trait Accumulator: Copy + Default + Send {
+    fn add(&mut self, value: f64);
+
+    /// Adds what another one has seen, all of it later in the order of the series.
+    fn merge(&mut self, other: Self);
+
+    /// The result; [`ABSENT`] when no value was seen.
+    fn result(self) -> f64;
+}
+
+/// The states of all groups.
+pub(super) struct Fold<'e, A> {
+    groups: Groups<'e>,
+    /// Group by group, a cell for each step.
+    cells: Vec<A>,
+    steps: usize,
+    charge: Charge,
+}
+
+impl<'e, A: Accumulator> Fold<'e, A> {
+    pub(super) fn new(aggregate: &'e AggregateExpr, steps: usize, charge: Charge) -> Self {
+        Self { groups: Groups::new(aggregate), cells: Vec::new(), steps, charge }
+    }
+
+    pub(super) fn add_all(&mut self, series: &[Series]) -> Result<(), QueryError> {
+        for one in series {
+            let number = self.groups.number(one);
+            for (cell, &value) in self.row(number)?.iter_mut().zip(&one.values) {
+                if is_present(value) {
+                    cell.add(value);
+                }
+            }
+        }
+        Ok(())
+    }
+
+    pub(super) fn merge(&mut self, part: Self) -> Result<(), QueryError> {
+        for (number, Group { labels, drop_name }) in part.groups.groups.iter().enumerate() {
+            let target = self.groups.number_of(labels, *drop_name);
+            let row = &part.cells[number * part.steps..][..part.steps];
+            for (cell, &other) in self.row(target)?.iter_mut().zip(row) {
+                cell.merge(other);
+            }
+        }
+        Ok(())
+    }
+
+    pub(super) fn finish(self) -> Vector {
+        let Self { groups, cells, steps, charge } = self;
+        let columns = cells.chunks(steps).map(|row| row.iter().map(|cell| cell.result()).collect());
+        let series = groups.groups.into_iter().zip(columns);
+        let series = series.map(|(group, values)| Series { labels: group.labels, drop_name: group.drop_name, values });
+        Vector { series: series.filter(|series| !series.is_absent()).collect(), charge }
+    }
+
+    fn row(&mut self, number: usize) -> Result<&mut [A], QueryError> {
+        let end = (number + 1) * self.steps;
+        if self.cells.len() < end {
+            self.charge.grow(end - self.cells.len())?;
+            self.cells.resize(end, A::default());
+        }
+        Ok(&mut self.cells[end - self.steps..end])
+    }
+}
+
+/// `sum`
+#[derive(Clone, Copy, Default)]
+pub(super) struct Sum(Option<KahanSum>);
+
+impl Accumulator for Sum {
+    fn add(&mut self, value: f64) {
+        match &mut self.0 {
+            Some(sum) => sum.add(value),
+            None => self.0 = Some(KahanSum::new(value)),
+        }
+    }
+
+    fn merge(&mut self, other: Self) {
+        match (&mut self.0, other.0) {
+            (Some(sum), Some(other)) => sum.merge(other),
+            (None, Some(other)) => self.0 = Some(other),
+            (_, None) => {}
+        }
+    }
+
+    fn result(self) -> f64 {
+        self.0.map_or(ABSENT, KahanSum::value)
+    }
+}
+
+/// `avg`
+impl Accumulator for Mean {
+    fn add(&mut self, value: f64) {
+        self.add(value);
+    }
+
+    fn merge(&mut self, other: Self) {
+        self.merge(other);
+    }
+
+    fn result(self) -> f64 {
+        if self.is_empty() { ABSENT } else { self.value() }
+    }
+}
+
+/// `count`
+#[derive(Clone, Copy, Default)]
+pub(super) struct Count(f64);
+
+impl Accumulator for Count {
+    fn add(&mut self, _value: f64) {
+        self.0 += 1.0;
+    }
+
+    fn merge(&mut self, other: Self) {
+        self.0 += other.0;
+    }
+
+    fn result(self) -> f64 {
+        if self.0 == 0.0 { ABSENT } else { self.0 }
+    }
+}
+
+/// `group`
+#[derive(Clone, Copy, Default)]
+pub(super) struct One(Count);
+
+impl Accumulator for One {
+    fn add(&mut self, value: f64) {
+        self.0.add(value);
+    }
+
+    fn merge(&mut self, other: Self) {
+        self.0.merge(other.0);
+    }
+
+    fn result(self) -> f64 {
+        if is_present(self.0.result()) { 1.0 } else { ABSENT }
+    }
+}
+
+macro_rules! extremum {
+    ($(#[$doc:meta])* $name:ident, $better:tt) => {
+        $(#[$doc])*
+        #[derive(Clone, Copy)]
+        pub(super) struct $name(f64);
+
+        impl Default for $name {
+            fn default() -> Self {
+                Self(ABSENT)
+            }
+        }
+
+        impl Accumulator for $name {
+            fn add(&mut self, value: f64) {
+                // Both NaN and the absent mark give way to anything, and compare as false.
+                if self.0.is_nan() && !(value.is_nan() && is_present(self.0)) || value $better self.0 {
+                    self.0 = value;
+                }
+            }
+
+            fn merge(&mut self, other: Self) {
+                if is_present(other.0) {
+                    self.add(other.0);
+                }
+            }
+
+            fn result(self) -> f64 {
+                self.0
+            }
+        }
+    };
+}
+
+extremum! {
+    /// `min`: NaN only when there is nothing else.
+    Min, <
+}
+extremum! {
+    /// `max`: NaN only when there is nothing else.
+    Max, >
+}
+
+/// `stdvar`: the population variance, by Welford's method.
+#[derive(Clone, Copy, Default)]
+pub(super) struct Stdvar {
+    count: f64,
+    mean: f64,
+    squares: f64,
+}
+
+impl Accumulator for Stdvar {
+    fn add(&mut self, value: f64) {
+        self.count += 1.0;
+        let delta = value - self.mean;
+        self.mean += delta / self.count;
+        self.squares += delta * (value - self.mean);
+    }
+
+    fn merge(&mut self, other: Self) {
+        if self.count == 0.0 || other.count == 0.0 {
+            *self = if self.count == 0.0 { other } else { *self };
+            return;
+        }
+        let count = self.count + other.count;
+        let delta = other.mean - self.mean;
+        self.squares += other.squares + delta * delta * self.count * other.count / count;
+        self.mean += delta * other.count / count;
+        self.count = count;
+    }
+
+    fn result(self) -> f64 {
+        if self.count == 0.0 { ABSENT } else { self.squares / self.count }
+    }
+}
+
+/// `stddev`
+#[derive(Clone, Copy, Default)]
+pub(super) struct Stddev(Stdvar);
+
+impl Accumulator for Stddev {
+    fn add(&mut self, value: f64) {
+        self.0.add(value);
+    }
+
+    fn merge(&mut self, other: Self) {
+        self.0.merge(other.0);
+    }
+
+    fn result(self) -> f64 {
+        let variance = self.0.result();
+        if is_present(variance) { variance.sqrt() } else { ABSENT }
+    }
+}

@@ -1,0 +1,55 @@
+//! Aggregations over series.
+//!
+//! Those that need no more of a group than a few numbers ([`fold`]) take the series batch by batch, as they are decoded;
+//! the others look at all values of a group at once ([`select`], [`values`]).
+
+mod fold;
+mod grouping;
+mod select;
+mod values;
+
+use bongsu_syntax::{AggregateExpr, AggregateOp};
+
+use crate::error::QueryError;
+use crate::eval::{Evaluator, batch_series};
+use crate::grid::Grid;
+use crate::series::Vector;
+use fold::{Accumulator, Count, Fold, Max, Mean, Min, One, Stddev, Stdvar, Sum};
+
+impl Evaluator<'_> {
+    pub(crate) fn eval_aggregate(&self, aggregate: &AggregateExpr, grid: Grid) -> Result<Vector, QueryError> {
+        match aggregate.op {
+            AggregateOp::Sum => self.fold::<Sum>(aggregate, grid),
+            AggregateOp::Avg => self.fold::<Mean>(aggregate, grid),
+            AggregateOp::Count => self.fold::<Count>(aggregate, grid),
+            AggregateOp::Min => self.fold::<Min>(aggregate, grid),
+            AggregateOp::Max => self.fold::<Max>(aggregate, grid),
+            AggregateOp::Group => self.fold::<One>(aggregate, grid),
+            AggregateOp::Stddev => self.fold::<Stddev>(aggregate, grid),
+            AggregateOp::Stdvar => self.fold::<Stdvar>(aggregate, grid),
+            AggregateOp::Quantile => self.aggregate_quantile(aggregate, grid),
+            AggregateOp::CountValues => self.aggregate_count_values(aggregate, grid),
+            AggregateOp::TopK | AggregateOp::BottomK | AggregateOp::LimitK => self.aggregate_k(aggregate, grid),
+            AggregateOp::LimitRatio => self.aggregate_ratio(aggregate, grid),
+        }
+    }
+
+    fn fold<A: Accumulator>(&self, aggregate: &AggregateExpr, grid: Grid) -> Result<Vector, QueryError> {
+        let mut all = Fold::<A>::new(aggregate, grid.count, self.budget.charge(0)?);
+        if self.streams(&aggregate.expr, grid) {
+            let part = |batch: Vector| {
+                let mut part = Fold::<A>::new(aggregate, grid.count, self.budget.charge(0)?);
+                part.add_all(&batch.series)?;
+                Ok(part)
+            };
+            self.stream(&aggregate.expr, grid, part, |part| all.merge(part))?;
+        } else {
+            let vector = self.eval_vector(&aggregate.expr, grid)?;
+            for batch in vector.series.chunks(batch_series(grid.count)) {
+                self.budget.check()?;
+                all.add_all(batch)?;
+            }
+        }
+        Ok(all.finish())
+    }
+}

@@ -1,0 +1,116 @@
+//! Remarks that accompany a result: something about the query or the data is odd, yet there is an answer.
+//!
+//! Texts as in Prometheus' `util/annotations`, so that tools which look for them keep working.
+
+use std::fmt;
+
+use bongsu_syntax::Span;
+use parking_lot::Mutex;
+
+/// How serious a remark is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Severity {
+    /// The result is probably not what was meant.
+    Warning,
+    /// Worth knowing; the result may be right.
+    Info,
+}
+
+/// One remark about a part of the query.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct Annotation {
+    /// How serious it is.
+    pub severity: Severity,
+    /// The text without severity and place.
+    pub message: String,
+    /// The part of the query text that it is about.
+    pub span: Span,
+}
+
+impl Annotation {
+    /// As the HTTP API shows it, with line and column in `query`: `PromQL info: … (1:7)`.
+    #[must_use]
+    pub fn render(&self, query: &str) -> String {
+        let (line, column) = self.span.line_column(query);
+        format!("{self} ({line}:{column})")
+    }
+}
+
+/// Without the place: `PromQL warning: …`.
+impl fmt::Display for Annotation {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let severity = match self.severity {
+            Severity::Warning => "warning",
+            Severity::Info => "info",
+        };
+        write!(f, "PromQL {severity}: {}", self.message)
+    }
+}
+
+/// A query with more different remarks than this keeps the first ones: each may name a metric, so there could be many.
+const ANNOTATIONS_MAX: usize = 1_000;
+
+/// The remarks of one running query, each kept once.
+#[derive(Debug, Default)]
+pub(crate) struct Annotations(Mutex<Vec<Annotation>>);
+
+impl Annotations {
+    pub(crate) fn warn(&self, span: Span, message: String) {
+        self.add(Annotation { severity: Severity::Warning, message, span });
+    }
+
+    pub(crate) fn info(&self, span: Span, message: String) {
+        self.add(Annotation { severity: Severity::Info, message, span });
+    }
+
+    fn add(&self, annotation: Annotation) {
+        let mut all = self.0.lock();
+        if all.len() < ANNOTATIONS_MAX && !all.contains(&annotation) {
+            all.push(annotation);
+        }
+    }
+
+    /// All of them in a stable order, warnings first.
+    pub(crate) fn take(&self) -> Vec<Annotation> {
+        let mut all = std::mem::take(&mut *self.0.lock());
+        all.sort_by(|a, b| {
+            let key = |x: &Annotation| (x.severity == Severity::Info, x.span.start);
+            key(a).cmp(&key(b)).then_with(|| a.message.cmp(&b.message))
+        });
+        all
+    }
+
+    pub(crate) fn quantile_out_of_range(&self, span: Span, quantile: f64) {
+        let shown = crate::number::format_g(quantile);
+        self.warn(span, format!("quantile value should be between 0 and 1, got {shown}"));
+    }
+
+    pub(crate) fn ratio_capped(&self, span: Span, ratio: f64, capped: f64) {
+        let (ratio, capped) = (crate::number::format_g(ratio), crate::number::format_g(capped));
+        self.warn(span, format!("ratio value should be between -1 and 1, got {ratio}, capping to {capped}"));
+    }
+
+    pub(crate) fn bad_bucket_label(&self, span: Span, metric: &str, le: &str) {
+        let text = format!("bucket label \"le\" is missing or has a malformed value of {le:?}");
+        self.warn(span, text + &for_metric(metric));
+    }
+
+    pub(crate) fn sort_ineffective(&self, span: Span) {
+        self.warn(span, "sort is ineffective for range queries since results are always ordered by labels".to_owned());
+    }
+
+    pub(crate) fn possible_non_counter(&self, span: Span, metric: &str) {
+        let text = "metric might not be a counter, name does not end in _total/_sum/_count/_bucket:";
+        self.info(span, format!("{text} {metric:?}"));
+    }
+
+    pub(crate) fn forced_monotonicity(&self, span: Span, metric: &str) {
+        let text = "input to histogram_quantile needed to be fixed for monotonicity (see \
+                    https://prometheus.io/docs/prometheus/latest/querying/functions/#histogram_quantile)";
+        self.info(span, text.to_owned() + &for_metric(metric));
+    }
+}
+
+fn for_metric(metric: &str) -> String {
+    if metric.is_empty() { String::new() } else { format!(" for metric name {metric:?}") }
+}

@@ -1,0 +1,259 @@
+//! Arithmetic and comparison of two vectors: every series looks for its partner on the other side.
+//!
+//! Partners are found once for the whole query; only what can differ from step to step, which series of a group has a sample
+//! just then, is looked at for each step.
+
+use bongsu_model::{Labels, LabelsBuilder};
+use bongsu_syntax::{BinaryExpr, Cardinality, VectorMatching};
+
+use super::Operator;
+use crate::error::QueryError;
+use crate::eval::Evaluator;
+use crate::grid::Grid;
+use crate::keys::{KeyNumbers, LabelChoice};
+use crate::number::{ABSENT, is_present};
+use crate::series::{Series, Vector, is_name_label, merge_same_labels, without_name};
+
+/// Series of both sides with the same key.
+#[derive(Default)]
+struct Group {
+    many: Vec<usize>,
+    one: Vec<usize>,
+}
+
+/// One matched operation, the sides named by their part in it.
+struct Matched<'e> {
+    operator: Operator,
+    matching: &'e VectorMatching,
+    /// Whether the "one" side is the left operand (`group_right`).
+    one_is_left: bool,
+    many: Vec<Series>,
+    one: Vec<Series>,
+    /// What stands in for a missing sample.
+    fill_many: Option<f64>,
+    fill_one: Option<f64>,
+    steps: usize,
+    delayed_name_removal: bool,
+}
+
+impl Evaluator<'_> {
+    pub(super) fn eval_matched(
+        &self,
+        binary: &BinaryExpr,
+        lhs: Vector,
+        rhs: Vector,
+        grid: Grid,
+    ) -> Result<Vector, QueryError> {
+        let default = VectorMatching::default();
+        let matching = binary.matching.as_ref().unwrap_or(&default);
+        let one_is_left = matching.card == Cardinality::OneToMany;
+        let _charges = (lhs.charge, rhs.charge);
+        let (many, one) = if one_is_left { (rhs.series, lhs.series) } else { (lhs.series, rhs.series) };
+        let (fill_many, fill_one) = match one_is_left {
+            true => (matching.fill.right, matching.fill.left),
+            false => (matching.fill.left, matching.fill.right),
+        };
+        let matched = Matched {
+            operator: Operator::of(binary),
+            matching,
+            one_is_left,
+            many,
+            one,
+            fill_many,
+            fill_one,
+            steps: grid.count,
+            delayed_name_removal: self.delayed_name_removal,
+        };
+        let mut result = self.vector(Vec::new(), grid)?;
+        for group in matched.groups() {
+            self.budget.check()?;
+            matched.check(&group)?;
+            let before = result.series.len();
+            matched.join(&group, &mut result.series);
+            result.charge.grow((result.series.len() - before) * grid.count)?;
+        }
+        merge_same_labels(&mut result.series)?;
+        Ok(result)
+    }
+}
+
+impl Matched<'_> {
+    fn choice(&self) -> LabelChoice<'_> {
+        LabelChoice { names: &self.matching.labels, only_these: self.matching.on }
+    }
+
+    /// All groups that can give a result or an error, in the order of the "many" side.
+    fn groups(&self) -> Vec<Group> {
+        let mut keys = KeyNumbers::default();
+        let mut groups: Vec<Group> = Vec::new();
+        for (place, series) in self.many.iter().enumerate() {
+            let (number, _) = keys.number(self.choice(), &series.labels);
+            groups.resize_with(keys.len(), Group::default);
+            groups[number].many.push(place);
+        }
+        for (place, series) in self.one.iter().enumerate() {
+            let (number, _) = keys.number(self.choice(), &series.labels);
+            groups.resize_with(keys.len(), Group::default);
+            groups[number].one.push(place);
+        }
+        groups
+    }
+
+    /// Refuses steps at which a series has more than one partner.
+    fn check(&self, group: &Group) -> Result<(), QueryError> {
+        if let Some((a, b)) = self.overlap(&self.one, &group.one, |step| self.any_many(step)) {
+            return Err(self.duplicate_error(a, b));
+        }
+        let partner_at = |step: usize| {
+            self.fill_one.is_some() || group.one.iter().any(|&place| is_present(self.one[place].values[step]))
+        };
+        if self.matching.card == Cardinality::OneToOne {
+            if self.overlap(&self.many, &group.many, partner_at).is_some() {
+                return Err(QueryError::execution(
+                    "multiple matches for labels: many-to-one matching must be explicit (group_left/group_right)",
+                ));
+            }
+            return Ok(());
+        }
+        self.check_grouped(group, partner_at)
+    }
+
+    /// With `group_left`, results of one group have to differ in their labels.
+    fn check_grouped(&self, group: &Group, partner_at: impl Fn(usize) -> bool) -> Result<(), QueryError> {
+        if group.many.len() < 2 {
+            return Ok(());
+        }
+        for &one in &group.one {
+            let labels: Vec<Labels> = group
+                .many
+                .iter()
+                .map(|&many| self.result_labels(&self.many[many].labels, Some(&self.one[one].labels)))
+                .collect();
+            let mut places: Vec<usize> = (0..labels.len()).collect();
+            places.sort_by(|&a, &b| labels[a].cmp(&labels[b]));
+            for run in places.chunk_by(|&a, &b| labels[a] == labels[b]).filter(|run| run.len() > 1) {
+                let same: Vec<usize> = run.iter().map(|&at| group.many[at]).collect();
+                if self.overlap(&self.many, &same, &partner_at).is_some() {
+                    return Err(QueryError::execution(
+                        "multiple matches for labels: grouping labels must ensure unique matches",
+                    ));
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Two series of `places` that have a sample at the same step, of those steps that count.
+    fn overlap(&self, side: &[Series], places: &[usize], counts: impl Fn(usize) -> bool) -> Option<(usize, usize)> {
+        if places.len() < 2 {
+            return None;
+        }
+        for step in 0..self.steps {
+            let mut present = places.iter().copied().filter(|&place| is_present(side[place].values[step]));
+            if let (Some(a), Some(b)) = (present.next(), present.next())
+                && counts(step)
+            {
+                return Some((a, b));
+            }
+        }
+        None
+    }
+
+    /// Without a sample on the "many" side nothing is matched at all, so nothing can be wrong.
+    fn any_many(&self, step: usize) -> bool {
+        self.fill_many.is_some() || self.many.iter().any(|series| is_present(series.values[step]))
+    }
+
+    fn duplicate_error(&self, a: usize, b: usize) -> QueryError {
+        let mut pair = [&self.one[a].labels, &self.one[b].labels];
+        pair.sort();
+        let group = braced(&self.choice().labels(pair[0]));
+        let side = if self.one_is_left { "left" } else { "right" };
+        QueryError::execution(format!(
+            "found duplicate series for the match group {group} on the {side} hand-side of the operation: [{}, {}]\
+             ;many-to-many matching not allowed: matching labels must be unique on one side",
+            braced(pair[0]),
+            braced(pair[1]),
+        ))
+    }
+
+    /// Calculates the results of one group.
+    fn join(&self, group: &Group, results: &mut Vec<Series>) {
+        for &many in &group.many {
+            for &one in &group.one {
+                let (left, right) = (&self.many[many], &self.one[one]);
+                let column = self.column(|step| (left.values[step], right.values[step]));
+                self.push(&left.labels, Some(&right.labels), column, results);
+            }
+            if let Some(fill) = self.fill_one {
+                let alone = |step: usize| !group.one.iter().any(|&one| is_present(self.one[one].values[step]));
+                let series = &self.many[many];
+                let column = self.column(|step| (if alone(step) { series.values[step] } else { ABSENT }, fill));
+                self.push(&series.labels, None, column, results);
+            }
+        }
+        if let Some(fill) = self.fill_many {
+            let alone = |step: usize| !group.many.iter().any(|&many| is_present(self.many[many].values[step]));
+            for &one in &group.one {
+                let series = &self.one[one];
+                let column = self.column(|step| (fill, if alone(step) { series.values[step] } else { ABSENT }));
+                let stand_in = self.choice().labels(&series.labels);
+                self.push(&stand_in, Some(&series.labels), column, results);
+            }
+        }
+    }
+
+    /// The operation at all steps at which both sides, "many" and "one", have a value.
+    fn column(&self, pair: impl Fn(usize) -> (f64, f64)) -> Vec<f64> {
+        (0..self.steps)
+            .map(|step| {
+                let (many, one) = pair(step);
+                if !is_present(many) || !is_present(one) {
+                    return ABSENT;
+                }
+                let (left, right) = if self.one_is_left { (one, many) } else { (many, one) };
+                self.operator.apply(left, right, left)
+            })
+            .collect()
+    }
+
+    fn push(&self, many: &Labels, one: Option<&Labels>, column: Vec<f64>, results: &mut Vec<Series>) {
+        let mut series = Series::new(Labels::empty(), column);
+        if series.is_absent() {
+            return;
+        }
+        series.labels = self.result_labels(many, one);
+        let is_bool = self.operator.is_comparison() && !self.operator.filters();
+        if is_bool && self.delayed_name_removal {
+            series.drop_name = true;
+        } else if is_bool {
+            series.labels = without_name(&series.labels);
+        }
+        results.push(series);
+    }
+
+    fn result_labels(&self, many: &Labels, one: Option<&Labels>) -> Labels {
+        let choice = self.choice();
+        let one_to_one = self.matching.card == Cardinality::OneToOne;
+        let keeps = |name: &str| {
+            let named = is_name_label(name) && !self.operator.is_comparison();
+            let unmatched = one_to_one && (self.matching.on != choice.names.iter().any(|one| one == name));
+            !named && !unmatched
+        };
+        if self.matching.include.is_empty() {
+            return Labels::from_sorted(many.iter().filter(|(name, _)| keeps(name)));
+        }
+        let mut builder = LabelsBuilder::from_labels(many);
+        builder.retain(keeps);
+        for name in &self.matching.include {
+            builder.set(name, one.and_then(|labels| labels.get(name)).unwrap_or(""));
+        }
+        builder.build()
+    }
+}
+
+/// Labels with the metric's name among them, as Prometheus prints them in errors.
+fn braced(labels: &Labels) -> String {
+    let pairs: Vec<String> = labels.iter().map(|(name, value)| format!("{name}={value:?}")).collect();
+    format!("{{{}}}", pairs.join(", "))
+}

@@ -1,0 +1,48 @@
+//! Operators between two values.
+
+mod matching;
+mod operator;
+mod sets;
+
+use bongsu_syntax::{BinaryExpr, BinaryOp};
+
+use crate::error::QueryError;
+use crate::eval::{Evaluated, Evaluator, Stage};
+use crate::grid::Grid;
+pub(crate) use operator::Operator;
+
+impl Evaluator<'_> {
+    /// The value of an operation whose operands are evaluated.
+    pub(crate) fn eval_binary(
+        &self,
+        binary: &BinaryExpr,
+        lhs: Evaluated,
+        rhs: Evaluated,
+        grid: Grid,
+    ) -> Result<Evaluated, QueryError> {
+        let operator = Operator::of(binary);
+        Ok(match (lhs, rhs) {
+            (Evaluated::Scalar(mut lhs), Evaluated::Scalar(rhs)) => {
+                for (left, right) in lhs.iter_mut().zip(rhs) {
+                    *left = operator.apply(*left, right, *left);
+                }
+                Evaluated::Scalar(lhs)
+            }
+            (Evaluated::Vector(vector), Evaluated::Scalar(scalar)) => {
+                Evaluated::Vector(self.apply(&Stage::with_scalar(operator, scalar, false), vector)?)
+            }
+            (Evaluated::Scalar(scalar), Evaluated::Vector(vector)) => {
+                Evaluated::Vector(self.apply(&Stage::with_scalar(operator, scalar, true), vector)?)
+            }
+            (Evaluated::Vector(lhs), Evaluated::Vector(rhs)) => Evaluated::Vector(match binary.op {
+                BinaryOp::And => self.eval_and(binary, lhs, rhs, true)?,
+                BinaryOp::Unless => self.eval_and(binary, lhs, rhs, false)?,
+                BinaryOp::Or => self.eval_or(binary, lhs, rhs)?,
+                _ => self.eval_matched(binary, lhs, rhs, grid)?,
+            }),
+            _ => {
+                return Err(QueryError::bad_data("binary expression must contain only scalar and instant vector types"));
+            }
+        })
+    }
+}

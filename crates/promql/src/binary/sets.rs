@@ -1,0 +1,84 @@
+//! `and`, `or`, `unless`: which samples of one vector have a partner in the other.
+
+use bongsu_syntax::{BinaryExpr, VectorMatching};
+
+use crate::error::QueryError;
+use crate::eval::Evaluator;
+use crate::keys::{KeyNumbers, LabelChoice};
+use crate::number::{ABSENT, is_present};
+use crate::series::{Series, Vector, merge_same_labels};
+
+/// For each key of one side: at which steps any of its series has a sample.
+#[derive(Default)]
+struct Presence {
+    keys: KeyNumbers,
+    steps: Vec<Vec<bool>>,
+}
+
+impl Presence {
+    fn of(side: &[Series], choice: LabelChoice<'_>) -> Self {
+        let mut presence = Self::default();
+        for series in side {
+            let (number, is_new) = presence.keys.number(choice, &series.labels);
+            if is_new {
+                presence.steps.push(vec![false; series.values.len()]);
+            }
+            for (seen, &value) in presence.steps[number].iter_mut().zip(&series.values) {
+                *seen |= is_present(value);
+            }
+        }
+        presence
+    }
+
+    /// Keeps the samples of `series` that have a partner, or those that have none.
+    fn filter(&mut self, series: &mut Series, choice: LabelChoice<'_>, with_partner: bool) {
+        match self.keys.find(choice, &series.labels) {
+            Some(number) => {
+                for (cell, &seen) in series.values.iter_mut().zip(&self.steps[number]) {
+                    if seen != with_partner {
+                        *cell = ABSENT;
+                    }
+                }
+            }
+            None if with_partner => series.values.fill(ABSENT),
+            None => {}
+        }
+    }
+}
+
+fn choice(matching: Option<&VectorMatching>) -> LabelChoice<'_> {
+    match matching {
+        Some(matching) => LabelChoice { names: &matching.labels, only_these: matching.on },
+        None => LabelChoice { names: &[], only_these: false },
+    }
+}
+
+impl Evaluator<'_> {
+    /// `and` (with a partner) and `unless` (without one).
+    pub(super) fn eval_and(
+        &self,
+        binary: &BinaryExpr,
+        mut lhs: Vector,
+        rhs: Vector,
+        with_partner: bool,
+    ) -> Result<Vector, QueryError> {
+        self.budget.check()?;
+        let choice = choice(binary.matching.as_ref());
+        let mut presence = Presence::of(&rhs.series, choice);
+        lhs.series.iter_mut().for_each(|series| presence.filter(series, choice, with_partner));
+        lhs.series.retain(|series| !series.is_absent());
+        Ok(lhs)
+    }
+
+    /// All of the left side, and what of the right side has no partner there.
+    pub(super) fn eval_or(&self, binary: &BinaryExpr, mut lhs: Vector, mut rhs: Vector) -> Result<Vector, QueryError> {
+        self.budget.check()?;
+        let choice = choice(binary.matching.as_ref());
+        let mut presence = Presence::of(&lhs.series, choice);
+        rhs.series.iter_mut().for_each(|series| presence.filter(series, choice, false));
+        lhs.series.extend(rhs.series.into_iter().filter(|series| !series.is_absent()));
+        lhs.charge.absorb(rhs.charge);
+        merge_same_labels(&mut lhs.series)?;
+        Ok(lhs)
+    }
+}

@@ -1,0 +1,224 @@
+//! The front door: takes an expression, a time and a source, and gives back a value.
+
+use std::sync::Arc;
+
+use bongsu_model::{Sample, SampleBuffer, Source};
+use bongsu_syntax::{Expr, ExprKind, MatrixSelector, QueryWindow, SubqueryExpr, ValueType};
+
+use crate::annotation::Annotations;
+use crate::budget::Budget;
+use crate::error::{QueryError, QueryErrorKind};
+use crate::eval::{Evaluated, Evaluator, InvariantRoots};
+use crate::grid::Grid;
+use crate::number::is_present;
+use crate::options::{EngineOptions, QueryContext};
+use crate::series::{Series, Vector};
+use crate::value::{MatrixSeries, QueryOutput, Value, VectorSample};
+
+/// Evaluates expressions on threads of its own. One engine serves all queries of a process.
+#[derive(Debug)]
+pub struct Engine {
+    options: EngineOptions,
+    threads: rayon::ThreadPool,
+}
+
+/// Expressions nest, so evaluation recurses; the parser bounds how deep. Only touched pages cost memory.
+const STACK_BYTES: usize = 32 << 20;
+
+impl Engine {
+    /// An engine with its threads.
+    ///
+    /// # Errors
+    /// When the system gives no threads.
+    pub fn new(options: EngineOptions) -> Result<Self, QueryError> {
+        let threads = rayon::ThreadPoolBuilder::new()
+            .num_threads(options.threads)
+            .stack_size(STACK_BYTES)
+            .thread_name(|number| format!("promql-{number}"))
+            .build()
+            .map_err(|error| {
+                QueryError::new(QueryErrorKind::Unavailable, format!("cannot start evaluation threads: {error}"))
+            })?;
+        Ok(Self { options, threads })
+    }
+
+    /// The settings.
+    #[must_use]
+    pub fn options(&self) -> &EngineOptions {
+        &self.options
+    }
+
+    /// The value of an expression at one time.
+    ///
+    /// # Errors
+    /// See [`QueryErrorKind`].
+    pub fn instant(
+        &self,
+        expr: &Expr,
+        at_ms: i64,
+        source: &dyn Source,
+        context: &QueryContext,
+    ) -> Result<QueryOutput, QueryError> {
+        self.threads.install(|| {
+            let evaluator = self.evaluator(expr, at_ms, at_ms, 0, source, context);
+            let value = evaluator.instant_value(expr, at_ms)?;
+            Ok(evaluator.output(value))
+        })
+    }
+
+    /// The values of an expression at `start_ms`, `start_ms + step_ms` and so on up to `end_ms`.
+    ///
+    /// # Errors
+    /// See [`QueryErrorKind`].
+    pub fn range(
+        &self,
+        expr: &Expr,
+        start_ms: i64,
+        end_ms: i64,
+        step_ms: i64,
+        source: &dyn Source,
+        context: &QueryContext,
+    ) -> Result<QueryOutput, QueryError> {
+        let grid = self.checked_grid(expr, start_ms, end_ms, step_ms)?;
+        self.threads.install(|| {
+            let evaluator = self.evaluator(expr, start_ms, end_ms, step_ms, source, context);
+            let value = evaluator.range_value(expr, grid)?;
+            Ok(evaluator.output(value))
+        })
+    }
+
+    fn checked_grid(&self, expr: &Expr, start_ms: i64, end_ms: i64, step_ms: i64) -> Result<Grid, QueryError> {
+        if !matches!(expr.value_type, ValueType::Scalar | ValueType::Vector) {
+            return Err(QueryError::bad_data(format!(
+                "invalid expression type \"{}\" for range query, must be Scalar or instant Vector",
+                expr.value_type.documented()
+            )));
+        }
+        if step_ms <= 0 {
+            return Err(QueryError::bad_data(
+                "zero or negative query resolution step widths are not accepted. Try a positive integer",
+            ));
+        }
+        if end_ms < start_ms {
+            return Err(QueryError::bad_data("end timestamp must not be before start time"));
+        }
+        let grid = Grid::new(start_ms, end_ms, step_ms);
+        if grid.count > self.options.points_per_series_max {
+            let most = self.options.points_per_series_max;
+            return Err(QueryError::bad_data(format!(
+                "exceeded maximum resolution of {most} points per timeseries. Try decreasing the query resolution (?step=XX)"
+            )));
+        }
+        Ok(grid)
+    }
+
+    fn evaluator<'q>(
+        &self,
+        expr: &Expr,
+        start_ms: i64,
+        end_ms: i64,
+        step_ms: i64,
+        source: &'q dyn Source,
+        context: &QueryContext,
+    ) -> Evaluator<'q> {
+        let points_max = context.samples_max.unwrap_or(self.options.samples_max);
+        Evaluator {
+            source,
+            budget: Arc::new(Budget::new(Arc::clone(&context.cancel), context.deadline, points_max)),
+            annotations: Annotations::default(),
+            invariant: InvariantRoots::of(expr),
+            start_ms,
+            end_ms,
+            window: QueryWindow { step_ms, range_ms: end_ms - start_ms },
+            lookback_ms: context.lookback_ms.unwrap_or(self.options.lookback_ms),
+            series_max: context.series_max.unwrap_or(self.options.series_max),
+            subquery_default_step_ms: self.options.subquery_default_step_ms,
+            delayed_name_removal: self.options.delayed_name_removal,
+        }
+    }
+}
+
+impl Evaluator<'_> {
+    fn output(&self, value: Value) -> QueryOutput {
+        QueryOutput { value, annotations: self.annotations.take(), stats: self.budget.stats() }
+    }
+
+    fn instant_value(&self, expr: &Expr, at_ms: i64) -> Result<Value, QueryError> {
+        let grid = Grid::at(at_ms);
+        match &expr.unparen().kind {
+            ExprKind::Matrix(matrix) => return self.instant_matrix(matrix, grid),
+            ExprKind::Subquery(subquery) => return self.instant_subquery(subquery, grid),
+            _ => {}
+        }
+        Ok(match self.eval(expr, grid)? {
+            Evaluated::Scalar(column) => Value::Scalar(Sample { timestamp_ms: at_ms, value: column[0] }),
+            Evaluated::String(text) => Value::String { timestamp_ms: at_ms, text },
+            Evaluated::Vector(Vector { mut series, .. }) => {
+                self.finish(&mut series)?;
+                let samples = series.into_iter().filter(|series| is_present(series.values[0]));
+                let sample = |series: Series| VectorSample {
+                    labels: series.labels,
+                    timestamp_ms: at_ms,
+                    value: series.values[0],
+                };
+                Value::Vector(samples.map(sample).collect())
+            }
+        })
+    }
+
+    /// The stored samples in a range, without stale markers.
+    fn instant_matrix(&self, matrix: &MatrixSelector, grid: Grid) -> Result<Value, QueryError> {
+        let windows = self.range_windows(matrix, grid)?;
+        let set = self.select(&matrix.selector, &windows)?;
+        let mut charge = self.budget.charge(0)?;
+        let mut all = Vec::new();
+        for place in 0..set.len() {
+            self.budget.check()?;
+            let mut buffer = SampleBuffer::default();
+            set.read(place, &mut buffer)?;
+            self.budget.count_read(buffer.len())?;
+            charge.grow(buffer.len())?;
+            crate::range::Samples::of(&mut buffer);
+            if !buffer.values.is_empty() {
+                let SampleBuffer { timestamps_ms, values, .. } = buffer;
+                all.push(MatrixSeries { labels: set.labels(place), timestamps_ms, values });
+            }
+        }
+        Ok(Value::Matrix(all))
+    }
+
+    fn instant_subquery(&self, subquery: &SubqueryExpr, grid: Grid) -> Result<Value, QueryError> {
+        let (inner, inner_grid) = self.eval_subquery(subquery, grid)?.into_inner();
+        let Vector { mut series, .. } = inner;
+        self.finish(&mut series)?;
+        Ok(Value::Matrix(matrix(series, inner_grid)))
+    }
+
+    fn range_value(&self, expr: &Expr, grid: Grid) -> Result<Value, QueryError> {
+        let mut series = match self.eval(expr, grid)? {
+            Evaluated::Scalar(column) => vec![Series::new(bongsu_model::Labels::empty(), column)],
+            Evaluated::Vector(Vector { series, .. }) => series,
+            Evaluated::String(_) => return Err(QueryError::bad_data("a string has no range")),
+        };
+        self.finish(&mut series)?;
+        Ok(Value::Matrix(matrix(series, grid)))
+    }
+}
+
+/// Columns as samples, sorted by labels.
+fn matrix(series: Vec<Series>, grid: Grid) -> Vec<MatrixSeries> {
+    let mut all: Vec<MatrixSeries> = series.into_iter().filter_map(|one| points(one, grid)).collect();
+    all.sort_by(|a, b| a.labels.cmp(&b.labels));
+    all
+}
+
+fn points(series: Series, grid: Grid) -> Option<MatrixSeries> {
+    let Series { labels, values, .. } = series;
+    if values.iter().all(|&value| is_present(value)) {
+        return Some(MatrixSeries { labels, timestamps_ms: grid.times_ms().collect(), values });
+    }
+    let times = grid.times_ms().zip(&values).filter(|(_, value)| is_present(**value));
+    let timestamps_ms: Vec<i64> = times.map(|(time_ms, _)| time_ms).collect();
+    let values: Vec<f64> = values.into_iter().filter(|&value| is_present(value)).collect();
+    (!values.is_empty()).then_some(MatrixSeries { labels, timestamps_ms, values })
+}

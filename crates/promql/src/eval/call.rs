@@ -1,0 +1,154 @@
+//! Function calls: which function gets what.
+
+use bongsu_model::Labels;
+use bongsu_syntax::{Call, Expr, ExprKind, FunctionId};
+
+use super::pipeline::is_stage;
+use super::{Evaluated, Evaluator};
+use crate::error::QueryError;
+use crate::functions::{LabelEdit, date, presence};
+use crate::grid::Grid;
+use crate::number::{ABSENT, is_present};
+use crate::range::matrix_place;
+use crate::series::{Series, Vector};
+
+impl Evaluator<'_> {
+    pub(super) fn eval_call(&self, node: &Expr, call: &Call, grid: Grid) -> Result<Evaluated, QueryError> {
+        use FunctionId as F;
+        let seconds = |ms: i64| ms as f64 / 1000.0;
+        let constant = |value: f64| Ok(Evaluated::Scalar(vec![value; grid.count]));
+        match call.function.id {
+            F::Time => return Ok(Evaluated::Scalar(grid.times_ms().map(seconds).collect())),
+            F::Pi => return constant(std::f64::consts::PI),
+            F::Step => return constant(seconds(self.window.step_ms)),
+            F::Range => return constant(seconds(self.window.range_ms)),
+            F::Start => return constant(seconds(self.start_ms)),
+            F::End => return constant(seconds(self.end_ms)),
+            F::Scalar => return self.eval_vector(&call.args[0], grid).map(|v| Evaluated::Scalar(to_scalar(&v, grid))),
+            _ => {}
+        }
+        let vector = if call.function.id == F::AbsentOverTime {
+            let present = self.presence_over_time(call, grid)?;
+            self.absence(&call.args[0], &present, grid)
+        } else if let Some(place) = matrix_place(call) {
+            self.eval_range_call(call, &call.args[place], grid)
+        } else if is_stage(node) {
+            let vector = self.eval_vector(&call.args[0], grid)?;
+            match self.stage(node, grid)? {
+                Some(stage) => self.apply(&stage, vector),
+                None => Ok(vector),
+            }
+        } else {
+            self.eval_vector_call(node, call, grid)
+        };
+        vector.map(Evaluated::Vector)
+    }
+
+    /// Functions that look at all series of a vector, or make one.
+    fn eval_vector_call(&self, node: &Expr, call: &Call, grid: Grid) -> Result<Vector, QueryError> {
+        use FunctionId as F;
+        let args = &call.args;
+        let argument = |place: usize| self.eval_vector(&args[place], grid);
+        match call.function.id {
+            F::Vector => {
+                let column = self.eval_scalar(&args[0], grid)?;
+                self.vector(vec![Series::new(Labels::empty(), column)], grid)
+            }
+            F::Absent => {
+                let vector = argument(0)?;
+                self.absence(&args[0], &presence(&vector.series, grid.count), grid)
+            }
+            F::Sort | F::SortDesc | F::SortByLabel | F::SortByLabelDesc => self.eval_sort(node, call, grid),
+            F::LabelReplace | F::LabelJoin => self.edit_labels(argument(0)?, &self.label_edit(call)?),
+            F::HistogramQuantile => {
+                let quantiles = self.eval_scalar(&args[0], grid)?;
+                self.histogram_quantile(&quantiles, args[0].span, &argument(1)?, args[1].span, grid)
+            }
+            F::HistogramFraction => {
+                let (lower, upper) = (self.eval_scalar(&args[0], grid)?, self.eval_scalar(&args[1], grid)?);
+                self.histogram_fraction(&lower, &upper, &argument(2)?, args[2].span, grid)
+            }
+            F::HistogramQuantiles => {
+                let label = self.eval_string(&args[1])?;
+                let mut quantiles = Vec::new();
+                for arg in &args[2..] {
+                    quantiles.push((self.eval_scalar(arg, grid)?, arg.span));
+                }
+                self.histogram_quantiles(&argument(0)?, args[0].span, &label, &quantiles, grid)
+            }
+            // These read native histograms, which floats are not.
+            F::HistogramAvg | F::HistogramCount | F::HistogramStddev | F::HistogramStdvar | F::HistogramSum => {
+                argument(0)?;
+                self.vector(Vec::new(), grid)
+            }
+            id => match (date::function(id), args.is_empty()) {
+                (Some(part), true) => {
+                    let column = grid.times_ms().map(|time_ms| part(time_ms as f64 / 1000.0)).collect();
+                    self.vector(vec![Series::new(Labels::empty(), column)], grid)
+                }
+                _ => Err(QueryError::bad_data(format!("function {} is not supported", call.function.name))),
+            },
+        }
+    }
+
+    fn eval_sort(&self, node: &Expr, call: &Call, grid: Grid) -> Result<Vector, QueryError> {
+        use FunctionId as F;
+        let vector = self.eval_vector(&call.args[0], grid)?;
+        if self.start_ms != self.end_ms || grid.count != 1 {
+            self.annotations.sort_ineffective(node.span);
+            return Ok(vector);
+        }
+        let names = call.args[1..].iter().map(|arg| self.eval_string(arg)).collect::<Result<Vec<_>, _>>()?;
+        Ok(match call.function.id {
+            F::Sort => self.sort_by_value(vector, false),
+            F::SortDesc => self.sort_by_value(vector, true),
+            F::SortByLabel => self.sort_by_label(vector, &names, false),
+            _ => self.sort_by_label(vector, &names, true),
+        })
+    }
+
+    fn label_edit(&self, call: &Call) -> Result<LabelEdit, QueryError> {
+        let mut texts = call.args[1..].iter().map(|arg| self.eval_string(arg)).collect::<Result<Vec<_>, _>>()?;
+        if call.function.id == FunctionId::LabelJoin {
+            let sources = texts.split_off(2);
+            let [target, separator] = <[String; 2]>::try_from(texts).unwrap_or_default();
+            return LabelEdit::join(target, separator, sources);
+        }
+        let [target, replacement, source, pattern] = <[String; 4]>::try_from(texts).unwrap_or_default();
+        LabelEdit::replace(target, replacement, source, &pattern)
+    }
+
+    /// At which steps a range vector has any sample.
+    fn presence_over_time(&self, call: &Call, grid: Grid) -> Result<Vec<bool>, QueryError> {
+        if let ExprKind::Subquery(_) = &call.args[0].unparen().kind {
+            let vector = self.eval_range_call(call, &call.args[0], grid)?;
+            return Ok(presence(&vector.series, grid.count));
+        }
+        let mut all = vec![false; grid.count];
+        let leaf = self.call_leaf(call, grid)?;
+        self.scan(
+            &leaf,
+            &[],
+            |batch| Ok(presence(&batch.series, grid.count)),
+            |present| {
+                all.iter_mut().zip(present).for_each(|(seen, one)| *seen |= one);
+                Ok(())
+            },
+        )?;
+        Ok(all)
+    }
+}
+
+/// The value of the only series; NaN when there is none or more than one.
+fn to_scalar(vector: &Vector, grid: Grid) -> Vec<f64> {
+    let mut column = vec![ABSENT; grid.count];
+    for series in &vector.series {
+        for (cell, &value) in column.iter_mut().zip(&series.values) {
+            if is_present(value) {
+                *cell = if is_present(*cell) { f64::NAN } else { value };
+            }
+        }
+    }
+    column.iter_mut().filter(|cell| !is_present(**cell)).for_each(|cell| *cell = f64::NAN);
+    column
+}

@@ -1,0 +1,306 @@
+//! Chains of "one series in, one series out": a selector with functions, signs and scalar operators around it.
+//!
+//! They run batch by batch on the thread that has decoded the samples, so that an aggregation over such a chain never holds
+//! more than a few batches of series.
+
+use bongsu_model::{METRIC_NAME, MatchOp};
+use bongsu_syntax::{BinaryExpr, BinaryOp, Call, Expr, ExprKind, FunctionId, UnaryOp, ValueType};
+use rayon::iter::{IndexedParallelIterator, IntoParallelRefMutIterator, ParallelIterator};
+
+use super::select::{Leaf, Reading};
+use super::{Evaluated, Evaluator};
+use crate::binary::Operator;
+use crate::error::QueryError;
+use crate::functions::{date, math};
+use crate::grid::Grid;
+use crate::number::{ABSENT, is_present};
+use crate::range::{RangeCall, matrix_place};
+use crate::series::{Series, Vector, merge_same_labels};
+
+/// Changes a column in place.
+pub(crate) struct Stage<'e> {
+    map: Box<dyn Fn(&mut [f64]) + Send + Sync + 'e>,
+    drops_name: bool,
+    /// It may take away samples.
+    pub(crate) filters: bool,
+}
+
+impl<'e> Stage<'e> {
+    /// A function of each value alone.
+    pub(crate) fn of_values(f: impl Fn(f64) -> f64 + Send + Sync + 'e) -> Self {
+        Self::of_steps(move |_, value| f(value))
+    }
+
+    /// A function of each value and the number of its step; it may answer [`ABSENT`].
+    pub(crate) fn of_steps(f: impl Fn(usize, f64) -> f64 + Send + Sync + 'e) -> Self {
+        let map = move |column: &mut [f64]| {
+            for (step, cell) in column.iter_mut().enumerate() {
+                if is_present(*cell) {
+                    *cell = f(step, *cell);
+                }
+            }
+        };
+        Self { map: Box::new(map), drops_name: true, filters: false }
+    }
+
+    pub(crate) fn negation() -> Self {
+        Self::of_values(|value| -value)
+    }
+
+    /// An operator with a scalar on one side.
+    pub(crate) fn with_scalar(operator: Operator, scalar: Vec<f64>, scalar_is_left: bool) -> Self {
+        let mut stage = match scalar_is_left {
+            true => Self::of_steps(move |step, value| operator.apply(scalar[step], value, value)),
+            false => Self::of_steps(move |step, value| operator.apply(value, scalar[step], value)),
+        };
+        stage.filters = operator.filters();
+        stage.drops_name = !operator.filters();
+        stage
+    }
+}
+
+/// How an expression looks from outside.
+enum Layer<'e> {
+    /// A selector, or a function directly on one.
+    Leaf,
+    /// Something around an expression for which a [`Stage`] can stand.
+    Around(&'e Expr),
+    /// Anything else.
+    Other,
+}
+
+impl Evaluator<'_> {
+    /// Whether the expression is a selector with stages around it.
+    pub(super) fn is_pipeline(&self, expr: &Expr, grid: Grid) -> bool {
+        let mut node = expr;
+        loop {
+            match layer(node) {
+                _ if grid.count > 1 && self.invariant.contains(node) => return false,
+                Layer::Leaf => return true,
+                Layer::Around(inner) => node = inner,
+                Layer::Other => return false,
+            }
+        }
+    }
+
+    /// Whether an aggregation may take the series of this pipeline one by one: no two of them may become the same when
+    /// their names go.
+    pub(crate) fn streams(&self, expr: &Expr, grid: Grid) -> bool {
+        if !self.is_pipeline(expr, grid) {
+            return false;
+        }
+        let mut node = expr;
+        while let Layer::Around(inner) = layer(node) {
+            node = inner;
+        }
+        let selector = match &node.kind {
+            ExprKind::Vector(_) => return true,
+            ExprKind::Call(call) => call.args.iter().find_map(selector_of),
+            _ => None,
+        };
+        let pinned = |selector: &bongsu_syntax::VectorSelector| {
+            selector.matchers.iter().any(|matcher| matcher.name() == METRIC_NAME && matcher.op() == MatchOp::Equal)
+        };
+        self.delayed_name_removal || selector.is_some_and(pinned)
+    }
+
+    /// Runs a pipeline into memory.
+    pub(super) fn collect_pipeline(&self, expr: &Expr, grid: Grid) -> Result<Vector, QueryError> {
+        let (leaf, stages) = self.pipeline(expr, grid)?;
+        let mut all = self.vector(Vec::new(), grid)?;
+        self.scan(&leaf, &stages, Ok, |batch| {
+            all.series.extend(batch.series);
+            all.charge.absorb(batch.charge);
+            Ok(())
+        })?;
+        let names_dropped = leaf.drops_name() || stages.iter().any(|stage| stage.drops_name);
+        if names_dropped && !self.delayed_name_removal {
+            merge_same_labels(&mut all.series)?;
+        }
+        Ok(all)
+    }
+
+    /// Runs a pipeline batch by batch.
+    pub(crate) fn stream<R: Send>(
+        &self,
+        expr: &Expr,
+        grid: Grid,
+        map: impl Fn(Vector) -> Result<R, QueryError> + Sync,
+        sink: impl FnMut(R) -> Result<(), QueryError>,
+    ) -> Result<(), QueryError> {
+        let (leaf, stages) = self.pipeline(expr, grid)?;
+        self.scan(&leaf, &stages, map, sink)
+    }
+
+    fn pipeline<'e>(&'e self, expr: &'e Expr, grid: Grid) -> Result<(Leaf<'e>, Vec<Stage<'e>>), QueryError> {
+        let (mut node, mut stages) = (expr, Vec::new());
+        while let Layer::Around(inner) = layer(node) {
+            stages.extend(self.stage(node, grid)?);
+            node = inner;
+        }
+        stages.reverse();
+        Ok((self.leaf(node, grid)?, stages))
+    }
+
+    fn leaf<'e>(&'e self, node: &'e Expr, grid: Grid) -> Result<Leaf<'e>, QueryError> {
+        match &node.kind {
+            ExprKind::Vector(selector) => {
+                Ok(Leaf { selector, windows: self.instant_windows(selector, grid)?, reading: Reading::Value })
+            }
+            ExprKind::Call(call) => self.call_leaf(call, grid),
+            _ => Err(QueryError::bad_data("expected a selector")),
+        }
+    }
+
+    pub(super) fn call_leaf<'e>(&'e self, call: &'e Call, grid: Grid) -> Result<Leaf<'e>, QueryError> {
+        match call.args.iter().find_map(|arg| leaf_arg(arg)) {
+            Some(ExprKind::Matrix(matrix)) => {
+                let reading = Reading::Function(self.range_call(call, grid)?);
+                Ok(Leaf { selector: &matrix.selector, windows: self.range_windows(matrix, grid)?, reading })
+            }
+            Some(ExprKind::Vector(selector)) => {
+                Ok(Leaf { selector, windows: self.instant_windows(selector, grid)?, reading: Reading::Timestamp })
+            }
+            _ => Err(QueryError::bad_data("expected a selector")),
+        }
+    }
+
+    /// The call of a range function with its scalar arguments evaluated.
+    pub(super) fn range_call<'e>(&'e self, call: &Call, grid: Grid) -> Result<RangeCall<'e>, QueryError> {
+        let scalars = call.args.iter().filter(|arg| arg.value_type == ValueType::Scalar);
+        let params = scalars.map(|arg| self.eval_scalar(arg, grid)).collect::<Result<_, _>>()?;
+        RangeCall::new(call, params, &self.annotations)
+    }
+
+    /// The stage that stands for a node; none for parentheses and plus signs.
+    pub(super) fn stage<'e>(&'e self, node: &'e Expr, grid: Grid) -> Result<Option<Stage<'e>>, QueryError> {
+        Ok(match &node.kind {
+            ExprKind::Unary(unary) if unary.op == UnaryOp::Minus => Some(Stage::negation()),
+            ExprKind::Binary(binary) => {
+                let scalar_is_left = binary.lhs.value_type == ValueType::Scalar;
+                let scalar = if scalar_is_left { &binary.lhs } else { &binary.rhs };
+                let Evaluated::Scalar(column) = self.eval(scalar, grid)? else { return Ok(None) };
+                Some(Stage::with_scalar(Operator::of(binary), column, scalar_is_left))
+            }
+            ExprKind::Call(call) => Some(self.call_stage(call, grid)?),
+            _ => None,
+        })
+    }
+
+    fn call_stage<'e>(&'e self, call: &'e Call, grid: Grid) -> Result<Stage<'e>, QueryError> {
+        if let Some(f) = math::function(call.function.id).or_else(|| date::function(call.function.id)) {
+            return Ok(Stage::of_values(f));
+        }
+        let mut params = Vec::new();
+        for arg in &call.args[1..] {
+            params.push(self.eval_scalar(arg, grid)?);
+        }
+        Ok(match (call.function.id, params.as_mut_slice()) {
+            (FunctionId::ClampMin, [min]) => {
+                let min = std::mem::take(min);
+                Stage::of_steps(move |step, value| math::max(min[step], value))
+            }
+            (FunctionId::ClampMax, [max]) => {
+                let max = std::mem::take(max);
+                Stage::of_steps(move |step, value| math::min(max[step], value))
+            }
+            (FunctionId::Clamp, [min, max]) => {
+                let (min, max) = (std::mem::take(min), std::mem::take(max));
+                let mut stage = Stage::of_steps(move |step, value| {
+                    if max[step] < min[step] { ABSENT } else { math::max(min[step], math::min(max[step], value)) }
+                });
+                stage.filters = true;
+                stage
+            }
+            (FunctionId::Round, [to]) => {
+                let to = std::mem::take(to);
+                Stage::of_steps(move |step, value| math::round_to(value, to[step]))
+            }
+            (FunctionId::Round, _) => Stage::of_values(|value| math::round_to(value, 1.0)),
+            // What is left is `timestamp` of a vector that was calculated just now.
+            _ => Stage::of_steps(move |step, _| grid.time_ms(step) as f64 / 1000.0),
+        })
+    }
+
+    /// A stage on series that are in memory already.
+    pub(crate) fn apply(&self, stage: &Stage<'_>, mut vector: Vector) -> Result<Vector, QueryError> {
+        vector.series.par_iter_mut().with_min_len(64).for_each(|series| self.apply_to(stage, series));
+        if stage.filters {
+            vector.series.retain(|series| !series.is_absent());
+        }
+        if stage.drops_name && !self.delayed_name_removal {
+            merge_same_labels(&mut vector.series)?;
+        }
+        Ok(vector)
+    }
+
+    pub(super) fn apply_to(&self, stage: &Stage<'_>, series: &mut Series) {
+        (stage.map)(&mut series.values);
+        if stage.drops_name {
+            self.drop_name(series);
+        }
+    }
+}
+
+/// Whether [`Evaluator::stage`] stands for the call.
+pub(super) fn is_stage(expr: &Expr) -> bool {
+    matches!(layer(expr), Layer::Around(_))
+}
+
+fn layer(expr: &Expr) -> Layer<'_> {
+    match &expr.kind {
+        ExprKind::Vector(_) => Layer::Leaf,
+        ExprKind::Paren(inner) if inner.value_type == ValueType::Vector => Layer::Around(inner),
+        ExprKind::Unary(unary) if unary.expr.value_type == ValueType::Vector => Layer::Around(&unary.expr),
+        ExprKind::Binary(binary) => binary_layer(binary),
+        ExprKind::Call(call) => call_layer(call),
+        _ => Layer::Other,
+    }
+}
+
+fn binary_layer(binary: &BinaryExpr) -> Layer<'_> {
+    if binary.op.is_set() || matches!(binary.op, BinaryOp::TrimLower | BinaryOp::TrimUpper) {
+        return Layer::Other;
+    }
+    match (binary.lhs.value_type, binary.rhs.value_type) {
+        (ValueType::Vector, ValueType::Scalar) => Layer::Around(&binary.lhs),
+        (ValueType::Scalar, ValueType::Vector) => Layer::Around(&binary.rhs),
+        _ => Layer::Other,
+    }
+}
+
+fn call_layer(call: &Call) -> Layer<'_> {
+    use FunctionId as F;
+    let id = call.function.id;
+    if id == F::AbsentOverTime {
+        return Layer::Other;
+    }
+    if matrix_place(call).is_some() || id == F::Timestamp {
+        let on_selector = call.args.iter().any(|arg| leaf_arg(arg).is_some());
+        return match (on_selector, id) {
+            (true, _) => Layer::Leaf,
+            (false, F::Timestamp) => Layer::Around(&call.args[0]),
+            (false, _) => Layer::Other,
+        };
+    }
+    let per_value = math::function(id).is_some() || (date::function(id).is_some() && !call.args.is_empty());
+    if per_value || matches!(id, F::Clamp | F::ClampMax | F::ClampMin | F::Round) {
+        return Layer::Around(&call.args[0]);
+    }
+    Layer::Other
+}
+
+/// The selector that an argument is, parentheses opened.
+fn leaf_arg(arg: &Expr) -> Option<&ExprKind> {
+    let kind = &arg.unparen().kind;
+    matches!(kind, ExprKind::Vector(_) | ExprKind::Matrix(_)).then_some(kind)
+}
+
+/// The selector inside an argument.
+fn selector_of(arg: &Expr) -> Option<&bongsu_syntax::VectorSelector> {
+    match leaf_arg(arg)? {
+        ExprKind::Vector(selector) => Some(selector),
+        ExprKind::Matrix(matrix) => Some(&matrix.selector),
+        _ => None,
+    }
+}

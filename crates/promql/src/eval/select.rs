@@ -1,0 +1,194 @@
+//! Reads selected series and makes columns of their samples, batch by batch, over all cores.
+
+use bongsu_model::{SampleBuffer, Selection, SeriesSet};
+use bongsu_syntax::{At, Duration, MatrixSelector, VectorSelector};
+use rayon::iter::{IntoParallelIterator, ParallelIterator};
+
+use super::{Evaluator, Stage};
+use crate::error::QueryError;
+use crate::grid::Grid;
+use crate::number::{ABSENT, is_present};
+use crate::range::{RangeCall, Samples, Windows};
+use crate::series::{Series, Vector};
+
+/// A selector with the function that makes columns of its samples.
+pub(super) struct Leaf<'e> {
+    pub(super) selector: &'e VectorSelector,
+    pub(super) windows: Windows,
+    pub(super) reading: Reading<'e>,
+}
+
+/// What becomes of a series' samples.
+pub(super) enum Reading<'e> {
+    /// The last value in the window.
+    Value,
+    /// The time of the last value, seconds: `timestamp(x)`.
+    Timestamp,
+    /// A function of the window.
+    Function(RangeCall<'e>),
+}
+
+/// Points that one batch of series should have. A constant: the bounds of batches decide the order in which floats are
+/// added, so they must not depend on the machine.
+const BATCH_POINTS: usize = 32_768;
+
+/// Series of a batch for grids of `steps`.
+pub(crate) fn batch_series(steps: usize) -> usize {
+    (BATCH_POINTS / steps.max(1)).clamp(16, 512)
+}
+
+impl Evaluator<'_> {
+    /// The windows of an instant selector: as long as samples are remembered.
+    pub(super) fn instant_windows(&self, selector: &VectorSelector, grid: Grid) -> Result<Windows, QueryError> {
+        self.windows(selector, self.lookback_ms, grid)
+    }
+
+    /// The windows of a range selector.
+    pub(crate) fn range_windows(&self, matrix: &MatrixSelector, grid: Grid) -> Result<Windows, QueryError> {
+        self.windows(&matrix.selector, matrix.range.resolve_positive(self.window)?, grid)
+    }
+
+    fn windows(&self, selector: &VectorSelector, range_ms: i64, grid: Grid) -> Result<Windows, QueryError> {
+        let offset_ms = self.offset_ms(&selector.offset)?;
+        Ok(Windows { grid, range_ms, offset_ms, at_ms: selector.at.map(|at| self.at_ms(at)) })
+    }
+
+    pub(super) fn offset_ms(&self, offset: &Duration) -> Result<i64, QueryError> {
+        Ok(offset.resolve(self.window)?)
+    }
+
+    pub(super) fn at_ms(&self, at: At) -> i64 {
+        match at {
+            At::Timestamp(ms) => ms,
+            At::Start => self.start_ms,
+            At::End => self.end_ms,
+        }
+    }
+
+    /// Asks the source for the series that any window may need.
+    pub(crate) fn select(
+        &self,
+        selector: &VectorSelector,
+        windows: &Windows,
+    ) -> Result<Box<dyn SeriesSet + '_>, QueryError> {
+        let (start_ms, end_ms) = windows.bounds_ms();
+        let selection =
+            Selection { matchers: selector.matchers.clone(), start_ms, end_ms, series_max: self.series_max };
+        let set = self.source.select(&selection)?;
+        if set.len() > self.series_max {
+            let message = format!("the selector selects {} series; at most {} are allowed", set.len(), self.series_max);
+            return Err(QueryError::new(crate::QueryErrorKind::Limit, message));
+        }
+        Ok(set)
+    }
+
+    /// Reads all series of a leaf in batches, on all threads: each batch goes through `stages` and `map` where it was read,
+    /// and the results reach `sink` in the order of the series. Only one wave of batches is in memory at one time.
+    pub(super) fn scan<R: Send>(
+        &self,
+        leaf: &Leaf<'_>,
+        stages: &[Stage<'_>],
+        map: impl Fn(Vector) -> Result<R, QueryError> + Sync,
+        mut sink: impl FnMut(R) -> Result<(), QueryError>,
+    ) -> Result<(), QueryError> {
+        let set = self.select(leaf.selector, &leaf.windows)?;
+        let per_batch = batch_series(leaf.windows.grid.count);
+        let per_wave = per_batch * rayon::current_num_threads() * 4;
+        for wave in (0..set.len()).step_by(per_wave) {
+            let batches: Vec<usize> = (wave..set.len().min(wave + per_wave)).step_by(per_batch).collect();
+            let results: Vec<Result<R, QueryError>> = batches
+                .into_par_iter()
+                .map(|first| {
+                    self.budget.check()?;
+                    let batch = self.read_batch(leaf, stages, &*set, first..set.len().min(first + per_batch))?;
+                    map(batch)
+                })
+                .collect();
+            for result in results {
+                sink(result?)?;
+            }
+        }
+        Ok(())
+    }
+
+    fn read_batch(
+        &self,
+        leaf: &Leaf<'_>,
+        stages: &[Stage<'_>],
+        set: &dyn SeriesSet,
+        places: std::ops::Range<usize>,
+    ) -> Result<Vector, QueryError> {
+        let steps = leaf.windows.grid.count;
+        let mut charge = self.budget.charge(places.len() * steps)?;
+        let mut batch = Vec::with_capacity(places.len());
+        let mut buffer = SampleBuffer::default();
+        let mut empty = 0;
+        for place in places {
+            buffer.clear();
+            set.read(place, &mut buffer)?;
+            self.budget.count_read(buffer.len())?;
+            let mut series = Series::new(set.labels(place), leaf.column(&mut buffer));
+            if series.is_absent() {
+                empty += 1;
+                continue;
+            }
+            self.finish_leaf(leaf, &mut series);
+            for stage in stages {
+                self.apply_to(stage, &mut series);
+            }
+            if stages.iter().any(|stage| stage.filters) && series.is_absent() {
+                empty += 1;
+                continue;
+            }
+            batch.push(series);
+        }
+        charge.shrink(empty * steps);
+        Ok(Vector { series: batch, charge })
+    }
+
+    fn finish_leaf(&self, leaf: &Leaf<'_>, series: &mut Series) {
+        if let Reading::Function(call) = &leaf.reading {
+            call.remark_on(series.labels.metric_name());
+        }
+        if leaf.drops_name() {
+            self.drop_name(series);
+        }
+    }
+}
+
+impl Leaf<'_> {
+    pub(super) fn drops_name(&self) -> bool {
+        match &self.reading {
+            Reading::Value => false,
+            Reading::Timestamp => true,
+            Reading::Function(call) => !call.keeps_name(),
+        }
+    }
+
+    fn column(&self, buffer: &mut SampleBuffer) -> Vec<f64> {
+        match &self.reading {
+            Reading::Value => last_samples(&self.windows, buffer, |_, value| value),
+            Reading::Timestamp => last_samples(&self.windows, buffer, |time_ms, _| time_ms as f64 / 1000.0),
+            Reading::Function(call) => call.column(&self.windows, Samples::of(buffer)),
+        }
+    }
+}
+
+/// What `pick` makes of the last sample in each window. Nothing when it is a stale marker, which ends a series here though
+/// ranges overlook it.
+fn last_samples(windows: &Windows, samples: &SampleBuffer, pick: impl Fn(i64, f64) -> f64) -> Vec<f64> {
+    let (times_ms, values) = (&samples.timestamps_ms, &samples.values);
+    let mut column = vec![ABSENT; windows.grid.count];
+    let mut end = 0;
+    for (step, cell) in column.iter_mut().enumerate() {
+        let end_ms = windows.end_ms(step);
+        while times_ms.get(end).is_some_and(|&time| time <= end_ms) {
+            end += 1;
+        }
+        let fresh = end > 0 && times_ms[end - 1] > end_ms.saturating_sub(windows.range_ms);
+        if fresh && is_present(values[end - 1]) {
+            *cell = pick(times_ms[end - 1], values[end - 1]);
+        }
+    }
+    column
+}

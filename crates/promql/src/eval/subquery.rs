@@ -1,0 +1,87 @@
+//! Subqueries: an expression evaluated at steps of its own, whose results are the samples of a range.
+
+use bongsu_syntax::{Call, Expr, ExprKind, SubqueryExpr};
+use rayon::iter::{IndexedParallelIterator, IntoParallelIterator, ParallelIterator};
+
+use super::Evaluator;
+use crate::error::{QueryError, QueryErrorKind};
+use crate::grid::Grid;
+use crate::number::is_present;
+use crate::range::{RangeCall, Samples, Windows};
+use crate::series::{Series, Vector};
+
+/// The most steps of one subquery: four years at a step of a minute.
+const SUBQUERY_STEPS_MAX: usize = 2_102_400;
+
+/// What a subquery gives to the function around it.
+pub(crate) struct Evaluation {
+    inner: Vector,
+    inner_grid: Grid,
+    windows: Windows,
+}
+
+impl Evaluator<'_> {
+    /// Evaluates the inner expression at all steps that any window needs. Steps are multiples of the step's length, so that
+    /// they stand still when the query's range moves.
+    pub(crate) fn eval_subquery(&self, subquery: &SubqueryExpr, grid: Grid) -> Result<Evaluation, QueryError> {
+        let range_ms = subquery.range.resolve_positive(self.window)?;
+        let step_ms = match &subquery.step {
+            Some(step) => step.resolve_positive(self.window)?,
+            None => self.subquery_default_step_ms,
+        };
+        let at_ms = subquery.at.map(|at| self.at_ms(at));
+        let windows = Windows { grid, range_ms, offset_ms: self.offset_ms(&subquery.offset)?, at_ms };
+        let (first_ms, last_ms) = windows.bounds_ms();
+        let start_ms = first_ms.saturating_sub(1).div_euclid(step_ms).saturating_add(1).saturating_mul(step_ms);
+        let inner_grid = Grid::new(start_ms, last_ms, step_ms);
+        if inner_grid.count > SUBQUERY_STEPS_MAX {
+            let message = format!("a subquery of {} steps; at most {SUBQUERY_STEPS_MAX} are allowed", inner_grid.count);
+            return Err(QueryError::new(QueryErrorKind::Limit, message));
+        }
+        let inner = match inner_grid.count {
+            0 => self.vector(Vec::new(), inner_grid)?,
+            _ => self.eval_vector(&subquery.expr, inner_grid)?,
+        };
+        Ok(Evaluation { inner, inner_grid, windows })
+    }
+
+    /// A range function on a subquery.
+    pub(super) fn eval_range_call(&self, call: &Call, arg: &Expr, grid: Grid) -> Result<Vector, QueryError> {
+        let ExprKind::Subquery(subquery) = &arg.unparen().kind else {
+            return Err(QueryError::bad_data("expected a range vector"));
+        };
+        let range_call = self.range_call(call, grid)?;
+        let evaluation = self.eval_subquery(subquery, grid)?;
+        let mut vector = self.vector(Vec::new(), grid)?;
+        vector.charge.grow(evaluation.inner.series.len().saturating_mul(grid.count))?;
+        vector.series = evaluation.columns(&range_call);
+        vector.series.iter().for_each(|series| range_call.remark_on(series.labels.metric_name()));
+        if !range_call.keeps_name() {
+            self.drop_names(&mut vector.series)?;
+        }
+        Ok(vector)
+    }
+}
+
+impl Evaluation {
+    fn columns(self, call: &RangeCall<'_>) -> Vec<Series> {
+        let Self { inner, inner_grid, windows } = self;
+        let column = |mut series: Series| {
+            let (times_ms, values) = points(&series.values, inner_grid);
+            series.values = call.column(&windows, Samples { times_ms: &times_ms, values: &values });
+            (!series.is_absent()).then_some(series)
+        };
+        inner.series.into_par_iter().with_min_len(8).filter_map(column).collect()
+    }
+
+    /// The inner vector and its grid: what an instant query for a subquery answers.
+    pub(crate) fn into_inner(self) -> (Vector, Grid) {
+        (self.inner, self.inner_grid)
+    }
+}
+
+/// The cells that hold a sample, as times and values.
+fn points(column: &[f64], grid: Grid) -> (Vec<i64>, Vec<f64>) {
+    let present = || column.iter().enumerate().filter(|(_, value)| is_present(**value));
+    (present().map(|(step, _)| grid.time_ms(step)).collect(), present().map(|(_, &value)| value).collect())
+}

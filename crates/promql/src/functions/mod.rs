@@ -1,0 +1,11 @@
+//! Functions of instant vectors.
+
+mod absent;
+pub(crate) mod date;
+mod histogram;
+mod label;
+pub(crate) mod math;
+mod sort;
+
+pub(crate) use absent::presence;
+pub(crate) use label::LabelEdit;

@@ -1,0 +1,149 @@
+//! Floats: sums that keep small terms, the mark of an absent point, Go's way of printing.
+
+use bongsu_model::STALE_NAN;
+
+/// Stands in a column for "no sample at this step". It is the stale marker: no stored value that is selected has this
+/// pattern, and arithmetic never makes it, because processors only give quiet NaNs.
+pub(crate) const ABSENT: f64 = STALE_NAN;
+
+/// Whether a column's cell holds a sample.
+#[inline]
+pub(crate) fn is_present(value: f64) -> bool {
+    !bongsu_model::is_stale(value)
+}
+
+/// A sum with Neumaier's compensation, which carries the low bits that a plain float sum loses.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct KahanSum {
+    pub(crate) sum: f64,
+    pub(crate) compensation: f64,
+}
+
+impl KahanSum {
+    pub(crate) fn new(first: f64) -> Self {
+        Self { sum: first, compensation: 0.0 }
+    }
+
+    #[inline]
+    pub(crate) fn add(&mut self, term: f64) {
+        let total = self.sum + term;
+        if total.is_infinite() {
+            self.compensation = 0.0;
+        } else if self.sum.abs() >= term.abs() {
+            self.compensation += (self.sum - total) + term;
+        } else {
+            self.compensation += (term - total) + self.sum;
+        }
+        self.sum = total;
+    }
+
+    /// Adds another sum, compensation included.
+    pub(crate) fn merge(&mut self, other: Self) {
+        self.add(other.sum);
+        if !self.sum.is_infinite() {
+            self.compensation += other.compensation;
+        }
+    }
+
+    #[inline]
+    pub(crate) fn value(self) -> f64 {
+        self.sum + self.compensation
+    }
+}
+
+/// A mean: the sum over the count as long as the sum does not overflow, an incremental mean from there on.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Mean {
+    count: f64,
+    /// The sum, or the mean once `incremental`.
+    state: KahanSum,
+    incremental: bool,
+}
+
+impl Mean {
+    #[inline]
+    pub(crate) fn add(&mut self, value: f64) {
+        self.count += 1.0;
+        if self.count == 1.0 {
+            self.state = KahanSum::new(value);
+            return;
+        }
+        if !self.incremental {
+            let mut sum = self.state;
+            sum.add(value);
+            if !sum.sum.is_infinite() {
+                self.state = sum;
+                return;
+            }
+            self.state = self.mean_of(self.count - 1.0);
+            self.incremental = true;
+        }
+        let weight = (self.count - 1.0) / self.count;
+        self.state = scaled(self.state, weight);
+        self.state.add(value / self.count);
+    }
+
+    /// Adds the values that another mean has seen.
+    pub(crate) fn merge(&mut self, other: Self) {
+        if other.count == 0.0 {
+            return;
+        }
+        if self.count == 0.0 {
+            *self = other;
+            return;
+        }
+        let count = self.count + other.count;
+        let mut sum = self.state;
+        sum.merge(other.state);
+        if !self.incremental && !other.incremental && !sum.sum.is_infinite() {
+            (self.state, self.count) = (sum, count);
+            return;
+        }
+        let mut state = scaled(self.mean_of(self.count), self.count / count);
+        state.merge(scaled(other.mean_of(other.count), other.count / count));
+        *self = Self { count, state, incremental: true };
+    }
+
+    pub(crate) fn is_empty(self) -> bool {
+        self.count == 0.0
+    }
+
+    pub(crate) fn value(self) -> f64 {
+        if self.incremental {
+            return self.state.value();
+        }
+        self.state.sum / self.count + self.state.compensation / self.count
+    }
+
+    fn mean_of(self, count: f64) -> KahanSum {
+        if self.incremental { self.state } else { scaled(self.state, 1.0 / count) }
+    }
+}
+
+fn scaled(sum: KahanSum, factor: f64) -> KahanSum {
+    KahanSum { sum: sum.sum * factor, compensation: sum.compensation * factor }
+}
+
+/// Go's `%g`: the shortest digits that read back the same, with an exponent below 1e-4 and from 1e6 on.
+pub(crate) fn format_g(value: f64) -> String {
+    if !value.is_finite() || value == 0.0 {
+        return bongsu_model::format_float(value);
+    }
+    let scientific = format!("{value:e}");
+    let (mantissa, exponent) = scientific.split_once('e').unwrap_or((&scientific, "0"));
+    let exponent: i32 = exponent.parse().unwrap_or(0);
+    if (-4..6).contains(&exponent) {
+        return bongsu_model::format_float(value);
+    }
+    let sign = if exponent < 0 { '-' } else { '+' };
+    format!("{mantissa}e{sign}{:02}", exponent.abs())
+}
+
+/// A float as a label value, as OpenMetrics asks for it: `%g`, with `.0` when it would look like an integer.
+pub(crate) fn format_label_value(value: f64) -> String {
+    let mut text = format_g(value);
+    if text.bytes().all(|b| b.is_ascii_digit() || b == b'-') {
+        text.push_str(".0");
+    }
+    text
+}

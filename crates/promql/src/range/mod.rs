@@ -1,0 +1,134 @@
+//! Functions of a range of samples: `rate(x[5m])` and its kin.
+//!
+//! A series is decoded once; then its window moves over the arrays, step by step, with two pointers that only go forward.
+
+mod over_time;
+mod rate;
+mod trend;
+mod window;
+
+#[cfg(test)]
+mod tests;
+
+use std::cell::RefCell;
+
+use bongsu_syntax::{Call, FunctionId, Span};
+
+use crate::annotation::Annotations;
+use crate::error::QueryError;
+use crate::number::ABSENT;
+pub(crate) use window::{Samples, Window, Windows};
+
+/// One call of a range function, its scalar arguments evaluated.
+pub(crate) struct RangeCall<'e> {
+    pub(crate) id: FunctionId,
+    /// Place of the range vector among the arguments.
+    matrix_at: usize,
+    /// The scalar arguments in order: a value for each step.
+    params: Vec<Vec<f64>>,
+    args_spans: Vec<Span>,
+    annotations: &'e Annotations,
+}
+
+impl<'e> RangeCall<'e> {
+    /// Checks the scalar arguments; `params` has a column for each of them.
+    pub(crate) fn new(call: &Call, params: Vec<Vec<f64>>, annotations: &'e Annotations) -> Result<Self, QueryError> {
+        if call.function.id == FunctionId::DoubleExponentialSmoothing {
+            for (name, column) in ["smoothing", "trend"].into_iter().zip(&params) {
+                if let Some(bad) = column.iter().find(|&&factor| factor <= 0.0 || factor >= 1.0) {
+                    let range = if name == "smoothing" { "0 < sf < 1" } else { "0 < tf < 1" };
+                    return Err(QueryError::execution(format!(
+                        "invalid {name} factor. Expected: {range}, got: {bad:.6}"
+                    )));
+                }
+            }
+        }
+        Ok(Self {
+            id: call.function.id,
+            matrix_at: matrix_place(call).unwrap_or(0),
+            params,
+            args_spans: call.args.iter().map(|arg| arg.span).collect(),
+            annotations,
+        })
+    }
+
+    /// Whether the result still carries the metric's name.
+    pub(crate) fn keeps_name(&self) -> bool {
+        matches!(self.id, FunctionId::LastOverTime | FunctionId::FirstOverTime)
+    }
+
+    /// Remarks about a series that gave a result.
+    pub(crate) fn remark_on(&self, metric: &str) {
+        let counter_wanted = matches!(self.id, FunctionId::Rate | FunctionId::Increase);
+        let looks_like_counter = ["_total", "_sum", "_count", "_bucket"].iter().any(|suffix| metric.ends_with(suffix));
+        if counter_wanted && !metric.is_empty() && !looks_like_counter {
+            self.annotations.possible_non_counter(self.args_spans[self.matrix_at], metric);
+        }
+    }
+
+    /// The function's value at every step.
+    pub(crate) fn column(&self, windows: &Windows, samples: Samples<'_>) -> Vec<f64> {
+        use FunctionId as F;
+        let range_ms = windows.range_ms;
+        match self.id {
+            F::Rate | F::Increase | F::Delta => {
+                let kind = rate::Extrapolation::new(self.id, range_ms);
+                let resets = if kind.is_counter { rate::reset_places(samples.values) } else { Vec::new() };
+                windows.sweep(samples, |w| kind.value(w, samples.values, &resets))
+            }
+            F::Irate => windows.sweep(samples, |w| rate::instant(w, true)),
+            F::Idelta => windows.sweep(samples, |w| rate::instant(w, false)),
+            F::Changes => windows.sweep(samples, rate::changes),
+            F::Resets => windows.sweep(samples, rate::resets),
+            F::SumOverTime => windows.sweep(samples, over_time::sum),
+            F::AvgOverTime => windows.sweep(samples, over_time::avg),
+            F::MinOverTime => windows.sweep(samples, over_time::min),
+            F::MaxOverTime => windows.sweep(samples, over_time::max),
+            F::CountOverTime => windows.sweep(samples, |w| Some(w.values.len() as f64)),
+            F::PresentOverTime | F::AbsentOverTime => windows.sweep(samples, |_| Some(1.0)),
+            F::LastOverTime => windows.sweep(samples, |w| w.values.last().copied()),
+            F::FirstOverTime => windows.sweep(samples, |w| w.values.first().copied()),
+            F::TsOfLastOverTime => windows.sweep(samples, |w| w.times_ms.last().map(|&t| seconds(t))),
+            F::TsOfFirstOverTime => windows.sweep(samples, |w| w.times_ms.first().map(|&t| seconds(t))),
+            F::TsOfMaxOverTime => windows.sweep(samples, |w| over_time::time_of(w, |value, best| value >= best)),
+            F::TsOfMinOverTime => windows.sweep(samples, |w| over_time::time_of(w, |value, best| value <= best)),
+            F::StddevOverTime => windows.sweep(samples, |w| Some(over_time::variance(w).sqrt())),
+            F::StdvarOverTime => windows.sweep(samples, |w| Some(over_time::variance(w))),
+            F::MadOverTime => {
+                let mut scratch = Vec::new();
+                windows.sweep(samples, |w| Some(over_time::median_absolute_deviation(w, &mut scratch)))
+            }
+            F::QuantileOverTime => self.quantiles(windows, samples),
+            F::Deriv => windows.sweep(samples, trend::derivative),
+            F::PredictLinear => windows.sweep(samples, |w| trend::predict(w, self.params[0][w.step])),
+            F::DoubleExponentialSmoothing => {
+                windows.sweep(samples, |w| trend::double_exponential(w, self.params[0][w.step], self.params[1][w.step]))
+            }
+            // The type checker lets no other function have a range vector.
+            _ => vec![ABSENT; windows.grid.count],
+        }
+    }
+
+    fn quantiles(&self, windows: &Windows, samples: Samples<'_>) -> Vec<f64> {
+        let scratch = RefCell::new(Vec::new());
+        windows.sweep(samples, |w| {
+            let quantile = self.params[0][w.step];
+            if !(0.0..=1.0).contains(&quantile) {
+                self.annotations.quantile_out_of_range(self.args_spans[0], quantile);
+            }
+            let mut scratch = scratch.borrow_mut();
+            scratch.clear();
+            scratch.extend_from_slice(w.values);
+            Some(crate::quantile::quantile(quantile, &mut scratch))
+        })
+    }
+}
+
+/// The place of the range vector among a call's arguments, if there is one.
+pub(crate) fn matrix_place(call: &Call) -> Option<usize> {
+    call.args.iter().position(|arg| arg.value_type == bongsu_syntax::ValueType::Matrix)
+}
+
+fn seconds(time_ms: i64) -> f64 {
+    time_ms as f64 / 1000.0
+}

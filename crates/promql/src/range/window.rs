@@ -1,0 +1,103 @@
+//! The window that moves over a series' samples.
+
+use bongsu_model::SampleBuffer;
+
+use crate::grid::Grid;
+use crate::number::ABSENT;
+
+/// Samples of one series without stale markers.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Samples<'a> {
+    pub(crate) times_ms: &'a [i64],
+    pub(crate) values: &'a [f64],
+}
+
+impl<'a> Samples<'a> {
+    /// The samples of a buffer, after its stale markers have been taken out.
+    pub(crate) fn of(buffer: &'a mut SampleBuffer) -> Self {
+        if buffer.values.iter().any(|&value| bongsu_model::is_stale(value)) {
+            let mut kept = 0;
+            for at in 0..buffer.values.len() {
+                if !bongsu_model::is_stale(buffer.values[at]) {
+                    buffer.values[kept] = buffer.values[at];
+                    buffer.timestamps_ms[kept] = buffer.timestamps_ms[at];
+                    kept += 1;
+                }
+            }
+            buffer.values.truncate(kept);
+            buffer.timestamps_ms.truncate(kept);
+        }
+        Self { times_ms: &buffer.timestamps_ms, values: &buffer.values }
+    }
+}
+
+/// What a range function sees at one step: the samples in `(start_ms, end_ms]`, at least one.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Window<'a> {
+    pub(crate) times_ms: &'a [i64],
+    pub(crate) values: &'a [f64],
+    /// Place of the first sample in the whole series.
+    pub(crate) first: usize,
+    pub(crate) start_ms: i64,
+    pub(crate) end_ms: i64,
+    /// Number of the step, and its time.
+    pub(crate) step: usize,
+    pub(crate) step_time_ms: i64,
+}
+
+/// Where the windows of a selector lie: at each step of the grid, or at one fixed time (`@`).
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Windows {
+    pub(crate) grid: Grid,
+    pub(crate) range_ms: i64,
+    pub(crate) offset_ms: i64,
+    pub(crate) at_ms: Option<i64>,
+}
+
+impl Windows {
+    /// The end of the window of a step.
+    #[inline]
+    pub(crate) fn end_ms(&self, step: usize) -> i64 {
+        self.at_ms.unwrap_or_else(|| self.grid.time_ms(step)).saturating_sub(self.offset_ms)
+    }
+
+    /// The first and last times that any window holds.
+    pub(crate) fn bounds_ms(&self) -> (i64, i64) {
+        let first_end = self.end_ms(0);
+        let last_end = self.end_ms(self.grid.count.saturating_sub(1));
+        (first_end.saturating_sub(self.range_ms).saturating_add(1), last_end)
+    }
+
+    /// Calls `f` for every window that holds a sample; its results make the column.
+    #[inline]
+    pub(crate) fn sweep(&self, samples: Samples<'_>, mut f: impl FnMut(&Window<'_>) -> Option<f64>) -> Vec<f64> {
+        let mut column = vec![ABSENT; self.grid.count];
+        let (mut first, mut end) = (0, 0);
+        for (step, cell) in column.iter_mut().enumerate() {
+            let end_ms = self.end_ms(step);
+            let start_ms = end_ms.saturating_sub(self.range_ms);
+            while samples.times_ms.get(end).is_some_and(|&time| time <= end_ms) {
+                end += 1;
+            }
+            while first < end && samples.times_ms[first] <= start_ms {
+                first += 1;
+            }
+            if first == end {
+                continue;
+            }
+            let window = Window {
+                times_ms: &samples.times_ms[first..end],
+                values: &samples.values[first..end],
+                first,
+                start_ms,
+                end_ms,
+                step,
+                step_time_ms: self.grid.time_ms(step),
+            };
+            if let Some(value) = f(&window) {
+                *cell = value;
+            }
+        }
+        column
+    }
+}

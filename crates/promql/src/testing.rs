@@ -1,0 +1,123 @@
+//! A table of series in memory and a short way to ask it.
+
+use bongsu_model::{Labels, SampleBuffer, Selection, SeriesSet, Source, SourceError};
+use bongsu_syntax::ParseOptions;
+
+use crate::{Engine, EngineOptions, QueryContext, QueryError, QueryOutput, Value};
+
+/// Series with one sample for each step from 0 on.
+#[derive(Default)]
+pub(crate) struct Table {
+    series: Vec<(Labels, SampleBuffer)>,
+}
+
+/// No sample at this step.
+pub(crate) const GAP: f64 = f64::from_bits(0x7ff0_0000_0000_0bad);
+
+impl Table {
+    /// Adds a series; labels as `name,label=value,…`.
+    pub(crate) fn with(mut self, labels: &str, step_ms: i64, values: impl IntoIterator<Item = f64>) -> Self {
+        let pairs = labels.split(',').map(|pair| pair.split_once('=').unwrap_or(("__name__", pair)));
+        let mut buffer = SampleBuffer::default();
+        for (at, value) in values.into_iter().enumerate() {
+            if value.to_bits() != GAP.to_bits() {
+                buffer.push(at as i64 * step_ms, value);
+            }
+        }
+        self.series.push((Labels::from_pairs(pairs), buffer));
+        self.series.sort_by(|a, b| a.0.cmp(&b.0));
+        self
+    }
+
+    pub(crate) fn instant(&self, query: &str, at_ms: i64) -> Result<QueryOutput, QueryError> {
+        engine().instant(&parse(query), at_ms, self, &QueryContext::default())
+    }
+
+    pub(crate) fn range(
+        &self,
+        query: &str,
+        start_ms: i64,
+        end_ms: i64,
+        step_ms: i64,
+    ) -> Result<QueryOutput, QueryError> {
+        engine().range(&parse(query), start_ms, end_ms, step_ms, self, &QueryContext::default())
+    }
+
+    /// The result of an instant query as text, or the error.
+    pub(crate) fn ask(&self, query: &str, at_ms: i64) -> String {
+        self.instant(query, at_ms).map_or_else(|error| format!("error: {error}"), |output| show(&output, query))
+    }
+
+    /// The result of a range query as text, or the error.
+    pub(crate) fn ask_range(&self, query: &str, start_ms: i64, end_ms: i64, step_ms: i64) -> String {
+        self.range(query, start_ms, end_ms, step_ms)
+            .map_or_else(|error| format!("error: {error}"), |output| show(&output, query))
+    }
+}
+
+pub(crate) fn engine() -> Engine {
+    Engine::new(EngineOptions { threads: 2, ..EngineOptions::default() }).unwrap()
+}
+
+pub(crate) fn parse(query: &str) -> bongsu_syntax::Expr {
+    bongsu_syntax::parse(query, &ParseOptions::default()).unwrap()
+}
+
+/// One line for each series, then one for each remark.
+fn show(output: &QueryOutput, query: &str) -> String {
+    let number = bongsu_model::format_float;
+    let mut lines: Vec<String> = match &output.value {
+        Value::Scalar(sample) => vec![number(sample.value)],
+        Value::String { text, .. } => vec![format!("{text:?}")],
+        Value::Vector(samples) => {
+            samples.iter().map(|sample| format!("{} {}", sample.labels, number(sample.value))).collect()
+        }
+        Value::Matrix(series) => series
+            .iter()
+            .map(|one| {
+                let points = one.timestamps_ms.iter().zip(&one.values);
+                let points: Vec<String> =
+                    points.map(|(time_ms, &value)| format!("{}@{}", number(value), time_ms / 1000)).collect();
+                format!("{} {}", one.labels, points.join(" "))
+            })
+            .collect(),
+    };
+    lines.extend(output.annotations.iter().map(|annotation| annotation.render(query)));
+    lines.join("\n")
+}
+
+impl Source for Table {
+    fn select(&self, selection: &Selection) -> Result<Box<dyn SeriesSet + '_>, SourceError> {
+        let matches = |labels: &Labels| {
+            selection.matchers.iter().all(|matcher| matcher.matches(labels.get(matcher.name()).unwrap_or("")))
+        };
+        let series = self.series.iter().filter(|(labels, _)| matches(labels)).collect();
+        Ok(Box::new(Selected { series, start_ms: selection.start_ms, end_ms: selection.end_ms }))
+    }
+}
+
+struct Selected<'t> {
+    series: Vec<&'t (Labels, SampleBuffer)>,
+    start_ms: i64,
+    end_ms: i64,
+}
+
+impl SeriesSet for Selected<'_> {
+    fn len(&self) -> usize {
+        self.series.len()
+    }
+
+    fn labels(&self, place: usize) -> Labels {
+        self.series[place].0.clone()
+    }
+
+    fn read(&self, place: usize, buffer: &mut SampleBuffer) -> Result<(), SourceError> {
+        let samples = &self.series[place].1;
+        for (&time_ms, &value) in samples.timestamps_ms.iter().zip(&samples.values) {
+            if (self.start_ms..=self.end_ms).contains(&time_ms) {
+                buffer.push(time_ms, value);
+            }
+        }
+        Ok(())
+    }
+}
