@@ -1,1 +1,42 @@
-//! Written with the crate's first module.
+//! The store: takes in remote write requests, keeps them durable, answers which series there are and what their samples
+//! are, for many tenants.
+//!
+//! ```text
+//!  write ─► decode, check ─► series table ─► log (durable) ─► head ─┐ every few minutes
+//!                                                                   ▼
+//!  select ◄── merged by labels ◄── head + frozen + blocks ◄──── flush ─► blocks ─► merge ─► retention
+//! ```
+//!
+//! It knows nothing of HTTP and of PromQL. Its files are drawn in `docs/formats/data-directory.md`. The server calls
+//! [`Store::write`], [`Store::reader`] and, from a thread of its own, [`Store::maintain`].
+
+mod options;
+mod store;
+
+mod batch;
+mod record;
+mod tenant;
+mod tenants;
+
+mod chunk;
+mod head;
+mod index;
+mod span;
+mod table;
+
+mod blocks;
+mod flush;
+mod merge;
+mod metadata;
+mod partition;
+mod retention;
+
+mod error;
+mod reader;
+mod stats;
+
+pub use error::{Error, RejectReason, Rejected, WriteError, WriteErrorKind};
+pub use options::{Limits, Options};
+pub use reader::Reader;
+pub use stats::Stats;
+pub use store::{Maintained, OpenReport, Store, Written};

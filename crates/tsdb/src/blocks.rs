@@ -1,0 +1,167 @@
+//! The blocks of a tenant as files: their names, and what is found when the store is opened.
+
+use std::fmt;
+use std::fs;
+use std::io;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use bongsu_block::Block;
+
+use crate::error::Error;
+use crate::partition::{Partition, Span};
+
+const SUFFIX: &str = ".block";
+
+/// What a block covers. The name of its file says it, so that no list of blocks has to be kept beside the files.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct BlockName {
+    pub(crate) partition: Partition,
+    /// Flushes are numbered; a block holds what these flushes wrote to its partition, first and last inclusive.
+    pub(crate) first_flush: u64,
+    pub(crate) last_flush: u64,
+}
+
+impl BlockName {
+    /// Whether all samples of the other block are in this one.
+    fn replaces(&self, other: &Self) -> bool {
+        self != other
+            && self.partition.contains(other.partition)
+            && self.first_flush <= other.first_flush
+            && other.last_flush <= self.last_flush
+    }
+
+    fn parse(file_name: &str) -> Option<Self> {
+        let mut parts = file_name.strip_suffix(SUFFIX)?.split('_');
+        let span = Span::parse(parts.next()?)?;
+        let partition = Partition { span, index: parts.next()?.parse().ok()? };
+        let name =
+            Self { partition, first_flush: parts.next()?.parse().ok()?, last_flush: parts.next()?.parse().ok()? };
+        (parts.next().is_none() && name.first_flush <= name.last_flush).then_some(name)
+    }
+}
+
+impl fmt::Display for BlockName {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}_{}_{}{SUFFIX}", self.partition, self.first_flush, self.last_flush)
+    }
+}
+
+/// An open block that is part of the store.
+#[derive(Debug)]
+pub(crate) struct StoredBlock {
+    pub(crate) name: BlockName,
+    pub(crate) path: PathBuf,
+    pub(crate) block: Arc<Block>,
+}
+
+impl StoredBlock {
+    pub(crate) fn open(dir: &Path, name: BlockName) -> Result<Arc<Self>, bongsu_block::Error> {
+        let path = dir.join(name.to_string());
+        let block = Block::open(&path)?;
+        Ok(Arc::new(Self { name, path, block }))
+    }
+
+    pub(crate) fn size_bytes(&self) -> u64 {
+        self.block.meta().size_bytes
+    }
+
+    pub(crate) fn max_time_ms(&self) -> i64 {
+        self.block.meta().max_time_ms
+    }
+
+    /// Whether a sample may lie in the range.
+    pub(crate) fn overlaps(&self, start_ms: i64, end_ms: i64) -> bool {
+        let meta = self.block.meta();
+        meta.min_time_ms <= end_ms && meta.max_time_ms >= start_ms
+    }
+
+    /// Deletes the file; those who read it go on.
+    pub(crate) fn delete(&self) -> Result<(), Error> {
+        remove_file(&self.path)
+    }
+}
+
+/// Sorts blocks so that of two samples with the same time the one of the later block was written later.
+pub(crate) fn sort_by_age(blocks: &mut [Arc<StoredBlock>]) {
+    blocks.sort_by_key(|block| (block.name.last_flush, block.name.partition));
+}
+
+/// What a tenant's directory holds.
+#[derive(Debug, Default)]
+pub(crate) struct Found {
+    /// In order of writing.
+    pub(crate) blocks: Vec<Arc<StoredBlock>>,
+    /// The highest number of a flush, of damaged blocks too.
+    pub(crate) last_flush: Option<u64>,
+}
+
+/// Opens all blocks of a tenant's directory. What a crash left over is deleted; what is damaged stays where it is and is
+/// told in `damaged`.
+pub(crate) fn open_all(dir: &Path, damaged: &mut Vec<String>) -> Result<Found, Error> {
+    let entries = match fs::read_dir(dir) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Found::default()),
+        entries => entries.map_err(Error::io("list", dir))?,
+    };
+    let mut names = Vec::new();
+    for entry in entries {
+        let entry = entry.map_err(Error::io("list", dir))?;
+        let file_name = entry.file_name();
+        let Some(file_name) = file_name.to_str() else { continue };
+        if file_name.ends_with(".tmp") {
+            remove_file(&entry.path())?;
+        }
+        names.extend(BlockName::parse(file_name));
+    }
+    let mut blocks = Vec::new();
+    for name in &names {
+        match StoredBlock::open(dir, *name) {
+            Ok(block) => blocks.push(block),
+            Err(error) => damaged.push(error.to_string()),
+        }
+    }
+    // Only a block that can be opened takes the place of others.
+    let (mut kept, replaced): (Vec<_>, Vec<_>) =
+        blocks.iter().cloned().partition(|block| !blocks.iter().any(|other| other.name.replaces(&block.name)));
+    replaced.iter().try_for_each(|block| block.delete())?;
+    sort_by_age(&mut kept);
+    Ok(Found { blocks: kept, last_flush: names.iter().map(|name| name.last_flush).max() })
+}
+
+fn remove_file(path: &Path) -> Result<(), Error> {
+    match fs::remove_file(path) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(Error::io("delete", path)(error)),
+        _ => Ok(()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn name(text: &str) -> BlockName {
+        BlockName::parse(text).unwrap()
+    }
+
+    #[test]
+    fn names_say_what_a_block_covers() {
+        for text in ["2h_247893_17_20.block", "1d_-5_0_0.block"] {
+            assert_eq!(name(text).to_string(), text);
+        }
+        for bad in
+            ["2h_1_2.block", "2h_1_3_2.block", "3h_1_2_2.block", "2h_1_2_2", "2h_1_2_2_2.block", "2h_x_2_2.block"]
+        {
+            assert!(BlockName::parse(bad).is_none(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn a_merged_block_replaces_what_it_was_made_of() {
+        let day = name("1d_1_5_9.block");
+        assert!(day.replaces(&name("2h_12_5_5.block")) && day.replaces(&name("1d_1_9_9.block")));
+        assert!(!day.replaces(&name("2h_12_10_10.block")), "flushed later");
+        assert!(!day.replaces(&name("2h_24_5_5.block")), "another day");
+        assert!(!day.replaces(&day));
+        assert!(!name("2h_12_5_5.block").replaces(&day));
+    }
+}

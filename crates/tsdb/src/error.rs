@@ -1,0 +1,201 @@
+//! Why the store could not do something, and why it did not take some of a request.
+
+use std::path::Path;
+
+/// Why a store could not be opened or a maintenance step failed. What is in the log and in memory stays there.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum Error {
+    /// The write-ahead log.
+    #[error("write-ahead log: {0}")]
+    Log(#[from] bongsu_log::Error),
+    /// A block.
+    #[error("{0}")]
+    Block(#[from] bongsu_block::Error),
+    /// Another file or directory.
+    #[error("cannot {action} {path}: {source}")]
+    Io {
+        /// What was tried.
+        action: &'static str,
+        /// Where.
+        path: String,
+        /// What the system said.
+        source: std::io::Error,
+    },
+}
+
+impl Error {
+    pub(crate) fn io(action: &'static str, path: &Path) -> impl FnOnce(std::io::Error) -> Self {
+        let path = path.display().to_string();
+        move |source| Self::Io { action, path, source }
+    }
+}
+
+/// Why nothing of a request was kept.
+#[derive(Debug, thiserror::Error)]
+#[error("{message}")]
+pub struct WriteError {
+    /// What the sender can do.
+    pub kind: WriteErrorKind,
+    message: String,
+}
+
+/// What a sender can do about a [`WriteError`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum WriteErrorKind {
+    /// Not a remote write 1.0 request: do not send it again.
+    Malformed,
+    /// Larger than the limit: send less at a time.
+    TooLarge,
+    /// A bound on the whole store was reached.
+    Limit,
+    /// Cannot be kept now, as with a full disk: send it again later.
+    Unavailable,
+}
+
+impl WriteError {
+    pub(crate) fn new(kind: WriteErrorKind, message: impl ToString) -> Self {
+        Self { kind, message: message.to_string() }
+    }
+}
+
+impl From<bongsu_wire::remote_write::DecodeError> for WriteError {
+    fn from(error: bongsu_wire::remote_write::DecodeError) -> Self {
+        let kind = match error {
+            bongsu_wire::remote_write::DecodeError::TooLarge { .. } => WriteErrorKind::TooLarge,
+            _ => WriteErrorKind::Malformed,
+        };
+        Self::new(kind, error)
+    }
+}
+
+impl From<bongsu_log::Error> for WriteError {
+    fn from(error: bongsu_log::Error) -> Self {
+        let kind = match error.kind {
+            bongsu_log::ErrorKind::TooLarge => WriteErrorKind::TooLarge,
+            _ => WriteErrorKind::Unavailable,
+        };
+        Self::new(kind, format!("write-ahead log: {error}"))
+    }
+}
+
+/// Why a sample was not taken.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[non_exhaustive]
+pub enum RejectReason {
+    /// Older than the retention.
+    SampleTooOld,
+    /// Further ahead than [`crate::Limits::future_ms_max`].
+    SampleTooFarInFuture,
+    /// A native histogram, which the store does not hold yet.
+    NativeHistogram,
+    /// The labels are not UTF-8, or a name is empty.
+    InvalidLabels,
+    /// A label name came twice.
+    DuplicateLabel,
+    /// A series without labels.
+    MissingLabels,
+    /// More than [`crate::Limits::label_names_per_series_max`].
+    TooManyLabels,
+    /// Longer than [`crate::Limits::label_name_bytes_max`].
+    LabelNameTooLong,
+    /// Longer than [`crate::Limits::label_value_bytes_max`].
+    LabelValueTooLong,
+    /// A new series beyond [`crate::Limits::series_per_tenant_max`].
+    SeriesLimit,
+}
+
+impl RejectReason {
+    /// All of them.
+    pub const ALL: [Self; 10] = [
+        Self::SampleTooOld,
+        Self::SampleTooFarInFuture,
+        Self::NativeHistogram,
+        Self::InvalidLabels,
+        Self::DuplicateLabel,
+        Self::MissingLabels,
+        Self::TooManyLabels,
+        Self::LabelNameTooLong,
+        Self::LabelValueTooLong,
+        Self::SeriesLimit,
+    ];
+
+    /// The word for metrics and messages.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::SampleTooOld => "sample_too_old",
+            Self::SampleTooFarInFuture => "sample_too_far_in_future",
+            Self::NativeHistogram => "native_histogram",
+            Self::InvalidLabels => "invalid_labels",
+            Self::DuplicateLabel => "duplicate_label",
+            Self::MissingLabels => "missing_labels",
+            Self::TooManyLabels => "too_many_labels",
+            Self::LabelNameTooLong => "label_name_too_long",
+            Self::LabelValueTooLong => "label_value_too_long",
+            Self::SeriesLimit => "series_limit",
+        }
+    }
+
+    /// Whether the same sample could be taken later: 429 rather than 400.
+    #[must_use]
+    pub fn is_limit(self) -> bool {
+        self == Self::SeriesLimit
+    }
+}
+
+/// What was not taken of a request whose rest was.
+#[derive(Clone, Debug)]
+pub struct Rejected {
+    /// Why the first offender was not taken.
+    pub reason: RejectReason,
+    /// The first offender.
+    pub series: String,
+    /// Samples not taken, for whatever reason.
+    pub count: u64,
+    /// What is wrong with the first offender, for people.
+    pub message: String,
+    /// Whether any of them met a limit that may give way later.
+    pub limited: bool,
+}
+
+/// The first offender and the counts of a request.
+#[derive(Debug, Default)]
+pub(crate) struct Rejections {
+    first: Option<Rejected>,
+    pub(crate) by_reason: [u64; RejectReason::ALL.len()],
+}
+
+impl Rejections {
+    /// Counts samples that are not taken.
+    pub(crate) fn add(&mut self, refusal: Refusal, samples: u64, series: impl FnOnce() -> String) {
+        let Refusal { reason, message } = refusal;
+        self.by_reason[reason as usize] += samples;
+        let first =
+            self.first.get_or_insert_with(|| Rejected { reason, series: series(), count: 0, message, limited: false });
+        first.count += samples;
+        first.limited |= reason.is_limit();
+    }
+
+    pub(crate) fn is_empty(&self) -> bool {
+        self.first.is_none()
+    }
+
+    pub(crate) fn finish(self) -> Option<Rejected> {
+        self.first
+    }
+}
+
+/// Why a series or a sample cannot be taken.
+#[derive(Debug)]
+pub(crate) struct Refusal {
+    pub(crate) reason: RejectReason,
+    pub(crate) message: String,
+}
+
+impl Refusal {
+    pub(crate) fn new(reason: RejectReason, message: impl Into<String>) -> Self {
+        Self { reason, message: message.into() }
+    }
+}

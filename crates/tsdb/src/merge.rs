@@ -1,0 +1,107 @@
+//! Merge: many small blocks to few large ones.
+//!
+//! A two-hour partition gets a block every few minutes. While it is open, runs of four blocks of like size become one, so
+//! that a query meets few blocks and a sample is rewritten few times; once it is closed, all become one small block; once
+//! the day is over, all of the day become one. Only blocks that were written one after the other are merged, because of
+//! two samples with the same time the later one counts.
+
+use std::sync::Arc;
+
+use bongsu_block::{Effort, WriteOptions};
+
+use crate::blocks::{BlockName, StoredBlock};
+use crate::error::Error;
+use crate::partition::Partition;
+use crate::store::Inner;
+
+/// A merge of an open partition: quick, little smaller than its inputs.
+const OPEN_LEVEL: u32 = 1;
+/// A merge of a closed partition: as small as can be.
+const CLOSED_LEVEL: u32 = 2;
+/// Open partitions merge this many blocks of like size.
+const RUN_MIN: usize = 4;
+/// Late blocks are merged into a large one only when together they have this part of its size.
+const LATE_SHARE: u64 = 4;
+
+/// One merge to do.
+#[derive(Debug)]
+struct Plan {
+    partition: Partition,
+    inputs: Vec<Arc<StoredBlock>>,
+    level: u32,
+}
+
+impl Inner {
+    /// Does one merge, if one is due. Returns whether it did.
+    pub(crate) fn merge_one(&self) -> Result<bool, Error> {
+        let _merging = self.merging.lock();
+        let now_ms = self.options.clock.now_ms();
+        for tenant in self.tenants.all() {
+            let blocks = Arc::clone(&tenant.state.read().blocks);
+            let Some(plan) = plan(&blocks, now_ms) else { continue };
+            let flushes = plan.inputs.iter().map(|block| block.name);
+            let name = BlockName {
+                partition: plan.partition,
+                first_flush: flushes.clone().map(|name| name.first_flush).min().unwrap_or(0),
+                last_flush: flushes.map(|name| name.last_flush).max().unwrap_or(0),
+            };
+            let effort = if plan.level == CLOSED_LEVEL { Effort::Small } else { Effort::Fast };
+            let start_ms_min = self.cutoff_ms(now_ms);
+            let options = WriteOptions { effort, level: plan.level, start_ms_min, ..WriteOptions::default() };
+            let inputs: Vec<_> = plan.inputs.iter().map(|stored| Arc::clone(&stored.block)).collect();
+            bongsu_block::merge(&inputs, &tenant.dir.join(name.to_string()), options)?;
+            let merged = StoredBlock::open(&tenant.dir, name)?;
+            tenant.replace(&plan.inputs, Some(merged));
+            // The file of a block that was rewritten alone has been replaced by the new one.
+            plan.inputs.iter().filter(|input| input.name != name).try_for_each(|input| input.delete())?;
+            self.counters.merges.add(1);
+            return Ok(true);
+        }
+        Ok(false)
+    }
+}
+
+/// The most useful merge of a tenant's blocks, given in order of writing.
+fn plan(blocks: &[Arc<StoredBlock>], now_ms: i64) -> Option<Plan> {
+    let mut days: Vec<Partition> = blocks.iter().map(|block| block.name.partition.day()).collect();
+    days.sort_unstable();
+    days.dedup();
+    days.into_iter().find_map(|day| {
+        let of_day: Vec<_> = blocks.iter().filter(|block| day.contains(block.name.partition)).cloned().collect();
+        if day.is_closed(now_ms) {
+            return plan_closed(day, of_day);
+        }
+        let mut partitions: Vec<Partition> = of_day.iter().map(|block| block.name.partition).collect();
+        partitions.sort_unstable();
+        partitions.dedup();
+        partitions.into_iter().find_map(|partition| {
+            let inputs: Vec<_> = of_day.iter().filter(|block| block.name.partition == partition).cloned().collect();
+            if partition.is_closed(now_ms) { plan_closed(partition, inputs) } else { plan_open(partition, &inputs) }
+        })
+    })
+}
+
+/// All blocks of a closed partition become one; late ones wait until they are worth it.
+fn plan_closed(partition: Partition, inputs: Vec<Arc<StoredBlock>>) -> Option<Plan> {
+    let is_done = |block: &StoredBlock| block.name.partition == partition && block.block.meta().level == CLOSED_LEVEL;
+    let Some(done) = inputs.iter().position(|block| is_done(block)) else {
+        return (!inputs.is_empty()).then_some(Plan { partition, inputs, level: CLOSED_LEVEL });
+    };
+    let late_bytes: u64 = inputs.iter().map(|block| block.size_bytes()).sum::<u64>() - inputs[done].size_bytes();
+    if late_bytes.saturating_mul(LATE_SHARE) >= inputs[done].size_bytes() && inputs.len() > 1 {
+        return Some(Plan { partition, inputs, level: CLOSED_LEVEL });
+    }
+    let late = &inputs[done + 1..];
+    (late.len() >= RUN_MIN).then(|| Plan { partition, inputs: late.to_vec(), level: OPEN_LEVEL })
+}
+
+/// The run of the smallest blocks that are next to each other.
+fn plan_open(partition: Partition, blocks: &[Arc<StoredBlock>]) -> Option<Plan> {
+    // By powers of four: a block of one tier is made of about four of the tier below.
+    let tier = |block: &Arc<StoredBlock>| block.size_bytes().max(1).ilog2() / 2;
+    let largest = blocks.iter().map(tier).max()?;
+    (0..=largest).find_map(|bound| {
+        let run = blocks.chunk_by(|a, b| tier(a) <= bound && tier(b) <= bound).find(|run| run.len() >= RUN_MIN)?;
+        Some(Plan { partition, inputs: run.to_vec(), level: OPEN_LEVEL })
+    })
+}

@@ -1,0 +1,83 @@
+//! What a store is opened with.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use bongsu_model::{Clock, SystemClock};
+
+/// Where a store lives and what bounds it.
+#[derive(Clone)]
+pub struct Options {
+    /// The data directory; see `docs/formats/data-directory.md`.
+    pub dir: PathBuf,
+    /// Samples older than this are refused, not read, and deleted block by block.
+    pub retention_ms: i64,
+    /// Above this many bytes of blocks the oldest ones are deleted, those of all tenants together.
+    pub retention_bytes: Option<u64>,
+    /// The head goes to blocks when its oldest sample came this long ago.
+    pub flush_interval_ms: i64,
+    /// ... or when this many bytes of log stand for it, which bounds the time of a restart.
+    pub flush_log_bytes: u64,
+    /// ... or when its samples and new series take this much memory.
+    pub flush_head_bytes: u64,
+    /// Bounds per tenant and request.
+    pub limits: Limits,
+    /// The write-ahead log's own options.
+    pub log: bongsu_log::Options,
+    /// Tells the time.
+    pub clock: Arc<dyn Clock>,
+}
+
+impl Options {
+    /// The defaults for a directory: 15 days, a flush every five minutes.
+    #[must_use]
+    pub fn new(dir: impl Into<PathBuf>) -> Self {
+        Self {
+            dir: dir.into(),
+            retention_ms: 15 * 24 * 3_600_000,
+            retention_bytes: None,
+            flush_interval_ms: 5 * 60_000,
+            flush_log_bytes: 1 << 30,
+            flush_head_bytes: 512 << 20,
+            limits: Limits::default(),
+            log: bongsu_log::Options::default(),
+            clock: Arc::new(SystemClock),
+        }
+    }
+}
+
+/// What a tenant may use. Requests within the bounds are kept when a lower bound comes later: limits meet new data only.
+#[derive(Clone, Debug)]
+pub struct Limits {
+    /// Series in memory: those with samples since the last flush and some that fell idle lately.
+    pub series_per_tenant_max: usize,
+    /// Labels of one series, the metric name included.
+    pub label_names_per_series_max: usize,
+    /// Length of a label name.
+    pub label_name_bytes_max: usize,
+    /// Length of a label value.
+    pub label_value_bytes_max: usize,
+    /// Length of a request once decompressed.
+    pub request_decoded_bytes_max: usize,
+    /// How far ahead of the clock a sample may be; no bound without.
+    pub future_ms_max: Option<i64>,
+    /// Metrics with metadata; more are not remembered.
+    pub metadata_per_tenant_max: usize,
+    /// Tenants.
+    pub tenants_max: usize,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            series_per_tenant_max: 10_000_000,
+            label_names_per_series_max: 100,
+            label_name_bytes_max: 1024,
+            label_value_bytes_max: 65_536,
+            request_decoded_bytes_max: 64 << 20,
+            future_ms_max: None,
+            metadata_per_tenant_max: 100_000,
+            tenants_max: 10_000,
+        }
+    }
+}

@@ -1,0 +1,295 @@
+//! Selection: the series of head, frozen generation and blocks, merged by labels.
+
+use std::sync::Arc;
+
+use bongsu_model::{Labels, Matcher, Sample, SampleBuffer, Selection, SeriesSet, SourceError, SourceErrorKind};
+
+use super::source_error;
+use crate::blocks::StoredBlock;
+use crate::chunk::{Chunk, View};
+use crate::head::Frozen;
+use crate::span;
+use crate::table::Order;
+use crate::tenant::Tenant;
+
+/// The head is copied so many series at a time, so that writes wait for microseconds.
+const COPY_SERIES: usize = 1024;
+
+/// The answer to a selection. Frozen chunks and blocks are decoded when read; of the head it holds a copy, still encoded.
+#[derive(Default)]
+pub(crate) struct Selected {
+    start_ms: i64,
+    end_ms: i64,
+    /// Older ones first: of two samples with the same time, that of the later source counts.
+    places: Vec<Place>,
+    sources: Vec<Samples>,
+    /// In order of labels; those of one series stand together, in the order of their sources.
+    parts: Vec<Part>,
+}
+
+/// One series of the answer: a stretch of `parts`.
+#[derive(Clone, Copy)]
+struct Place {
+    start: u32,
+    end: u32,
+}
+
+/// One series in one source.
+struct Part {
+    labels: Labels,
+    source: u32,
+    /// The series' number there.
+    series: u32,
+}
+
+enum Samples {
+    Block(Arc<StoredBlock>),
+    Frozen(Arc<Frozen>),
+    Head(HeadCopy),
+}
+
+impl Selected {
+    pub(crate) fn new(tenant: &Tenant, selection: &Selection) -> Result<Self, SourceError> {
+        let mut selected = Self { start_ms: selection.start_ms, end_ms: selection.end_ms, ..Self::default() };
+        if selection.start_ms > selection.end_ms {
+            return Ok(selected);
+        }
+        let snapshot = Snapshot::take(tenant, selection);
+        for block in snapshot.blocks.iter().filter(|block| block.overlaps(selection.start_ms, selection.end_ms)) {
+            selected.add_block(block, selection)?;
+        }
+        if let Some(frozen) = snapshot.frozen {
+            selected.add_frozen(&frozen, selection)?;
+        }
+        selected.add_head(snapshot.head, selection)?;
+        selected.merge(selection)?;
+        Ok(selected)
+    }
+
+    fn add_block(&mut self, stored: &Arc<StoredBlock>, selection: &Selection) -> Result<(), SourceError> {
+        let block = &stored.block;
+        let found = block.select(&selection.matchers).map_err(|error| source_error(&error))?;
+        check_count(found.len(), selection)?;
+        let source = self.sources.len() as u32;
+        self.parts.reserve(found.len());
+        for series in found {
+            let labels = block.labels(series).map_err(|error| source_error(&error))?;
+            self.parts.push(Part { labels, source, series });
+        }
+        self.sources.push(Samples::Block(Arc::clone(stored)));
+        Ok(())
+    }
+
+    fn add_frozen(&mut self, frozen: &Arc<Frozen>, selection: &Selection) -> Result<(), SourceError> {
+        if !frozen.overlaps(selection.start_ms, selection.end_ms) {
+            return Ok(());
+        }
+        let (mut found, order) = {
+            let table = frozen.table.read();
+            let found: Vec<u32> = table.index().select(&selection.matchers).into_iter().collect();
+            (found, Arc::clone(table.order()))
+        };
+        let overlaps = |chunk: &Chunk| chunk.overlaps(selection.start_ms, selection.end_ms);
+        found.retain(|series| frozen.chunks.get(*series as usize).is_some_and(overlaps));
+        check_count(found.len(), selection)?;
+        found.sort_by_key(|series| order.place_of(*series));
+        let source = self.sources.len() as u32;
+        let part = |series| Part { labels: span::labels(frozen.spans.get(series)), source, series };
+        self.parts.extend(found.into_iter().map(part));
+        self.sources.push(Samples::Frozen(Arc::clone(frozen)));
+        Ok(())
+    }
+
+    fn add_head(&mut self, mut head: HeadCopy, selection: &Selection) -> Result<(), SourceError> {
+        check_count(head.series.len(), selection)?;
+        let source = self.sources.len() as u32;
+        let mut parts: Vec<Part> = std::mem::take(&mut head.labels)
+            .into_iter()
+            .zip(0..)
+            .map(|(labels, series)| Part { labels, source, series })
+            .collect();
+        parts.sort_by_key(|part| head.order.place_of(head.series[part.series as usize].id));
+        self.parts.extend(parts);
+        self.sources.push(Samples::Head(head));
+        Ok(())
+    }
+
+    /// Brings the parts of a series together. Every source brought its parts sorted, mostly, and the sort makes use of it;
+    /// it is stable, so that parts of the same labels keep the order of their sources.
+    fn merge(&mut self, selection: &Selection) -> Result<(), SourceError> {
+        self.parts.sort_by(|a, b| a.labels.cmp(&b.labels));
+        let mut start = 0;
+        for series in self.parts.chunk_by(|a, b| a.labels == b.labels) {
+            let end = start + series.len() as u32;
+            self.places.push(Place { start, end });
+            start = end;
+        }
+        check_count(self.places.len(), selection)
+    }
+
+    fn read_part(&self, part: &Part, buffer: &mut SampleBuffer) -> Result<(), SourceError> {
+        let (start_ms, end_ms) = (self.start_ms, self.end_ms);
+        match &self.sources[part.source as usize] {
+            Samples::Block(stored) => {
+                stored.block.read(part.series, start_ms, end_ms, buffer).map_err(|error| source_error(&error))?;
+            }
+            Samples::Frozen(frozen) => frozen.chunks[part.series as usize].view().read(start_ms, end_ms, buffer),
+            Samples::Head(head) => head.view(part.series).read(start_ms, end_ms, buffer),
+        }
+        Ok(())
+    }
+}
+
+impl SeriesSet for Selected {
+    fn len(&self) -> usize {
+        self.places.len()
+    }
+
+    fn labels(&self, place: usize) -> Labels {
+        self.parts[self.places[place].start as usize].labels.clone()
+    }
+
+    fn read(&self, place: usize, buffer: &mut SampleBuffer) -> Result<(), SourceError> {
+        let Place { start, end } = self.places[place];
+        let first = buffer.timestamps_ms.len();
+        for part in &self.parts[start as usize..end as usize] {
+            let middle = buffer.timestamps_ms.len();
+            self.read_part(part, buffer)?;
+            merge_tail(buffer, first, middle);
+        }
+        Ok(())
+    }
+}
+
+/// Sorts the samples from `first` on, which are two sorted stretches that meet at `middle`; of the same time, the one of
+/// the second stretch stays.
+fn merge_tail(buffer: &mut SampleBuffer, first: usize, middle: usize) {
+    let times = &buffer.timestamps_ms;
+    if middle == first || middle == times.len() || times[middle - 1] < times[middle] {
+        return;
+    }
+    // What lies before the newer stretch stays where it is.
+    let first = first + times[first..middle].partition_point(|time| *time < times[middle]);
+    let older: Vec<(i64, f64)> =
+        times[first..middle].iter().copied().zip(buffer.values[first..middle].iter().copied()).collect();
+    let newer: Vec<(i64, f64)> = times[middle..].iter().copied().zip(buffer.values[middle..].iter().copied()).collect();
+    buffer.timestamps_ms.truncate(first);
+    buffer.values.truncate(first);
+    let mut older = older.into_iter().peekable();
+    for (time, value) in newer {
+        while let Some((time, value)) = older.next_if(|(older, _)| *older < time) {
+            buffer.push(time, value);
+        }
+        older.next_if(|(older, _)| *older == time);
+        buffer.push(time, value);
+    }
+    older.for_each(|(time, value)| buffer.push(time, value));
+}
+
+fn check_count(count: usize, selection: &Selection) -> Result<(), SourceError> {
+    if count <= selection.series_max {
+        return Ok(());
+    }
+    let message = format!("selection has more than {} series, the most that one may have", selection.series_max);
+    Err(SourceError { kind: SourceErrorKind::Limit, message })
+}
+
+/// Everything that a selection reads, of one moment.
+struct Snapshot {
+    blocks: Arc<Vec<Arc<StoredBlock>>>,
+    frozen: Option<Arc<Frozen>>,
+    head: HeadCopy,
+}
+
+impl Snapshot {
+    fn take(tenant: &Tenant, selection: &Selection) -> Self {
+        loop {
+            let (blocks, frozen, generation) = {
+                let state = tenant.state.read();
+                (Arc::clone(&state.blocks), state.frozen.clone(), state.head.generation)
+            };
+            // When the head was frozen meanwhile, its samples are where the snapshot does not look: begin again.
+            if let Some(head) = HeadCopy::take(tenant, generation, selection) {
+                return Self { blocks, frozen, head };
+            }
+        }
+    }
+}
+
+/// The encoded chunks of selected series, copied out of the head.
+#[derive(Default)]
+struct HeadCopy {
+    series: Vec<CopiedSeries>,
+    labels: Vec<Labels>,
+    order: Arc<Order>,
+    bytes: Vec<u8>,
+    late: Vec<Sample>,
+}
+
+struct CopiedSeries {
+    id: u32,
+    /// Samples that came in order.
+    count: u32,
+    /// Where its bytes and late samples end; they start where those of the series before end.
+    bytes_end: usize,
+    late_end: usize,
+}
+
+impl HeadCopy {
+    /// The copy, unless the head of this generation is gone.
+    fn take(tenant: &Tenant, generation: u64, selection: &Selection) -> Option<Self> {
+        let mut copy = Self::default();
+        let table = {
+            let state = tenant.state.read();
+            if state.head.generation != generation {
+                return None;
+            }
+            if !state.head.overlaps(selection.start_ms, selection.end_ms) {
+                return Some(copy);
+            }
+            Arc::clone(&state.head.table)
+        };
+        let found = copy.find(&table.read(), &selection.matchers);
+        for batch in found.chunks(COPY_SERIES) {
+            let state = tenant.state.read();
+            if state.head.generation != generation {
+                return None;
+            }
+            let table = table.read();
+            for id in batch {
+                let chunk = state.head.chunks.get(*id as usize);
+                if let Some(chunk) = chunk.filter(|chunk| chunk.overlaps(selection.start_ms, selection.end_ms)) {
+                    copy.add(*id, chunk.view());
+                    copy.labels.push(span::labels(table.span(*id)));
+                }
+            }
+        }
+        Some(copy)
+    }
+
+    fn find(&mut self, table: &crate::table::Table, matchers: &[Matcher]) -> Vec<u32> {
+        self.order = Arc::clone(table.order());
+        table.index().select(matchers).into_iter().collect()
+    }
+
+    fn add(&mut self, id: u32, view: View<'_>) {
+        self.bytes.extend_from_slice(view.bytes);
+        self.late.extend_from_slice(view.late);
+        let (bytes_end, late_end) = (self.bytes.len(), self.late.len());
+        self.series.push(CopiedSeries { id, count: view.count, bytes_end, late_end });
+    }
+
+    fn view(&self, place: u32) -> View<'_> {
+        let place = place as usize;
+        let (bytes_start, late_start) = match place.checked_sub(1) {
+            Some(before) => (self.series[before].bytes_end, self.series[before].late_end),
+            None => (0, 0),
+        };
+        let series = &self.series[place];
+        View {
+            bytes: &self.bytes[bytes_start..series.bytes_end],
+            count: series.count,
+            late: &self.late[late_start..series.late_end],
+        }
+    }
+}

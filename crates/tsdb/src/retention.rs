@@ -1,0 +1,42 @@
+//! Retention: blocks go whole, by age and by total size.
+
+use std::sync::Arc;
+
+use crate::blocks::StoredBlock;
+use crate::error::Error;
+use crate::store::Inner;
+use crate::tenant::Tenant;
+
+impl Inner {
+    /// The first time that is kept.
+    pub(crate) fn cutoff_ms(&self, now_ms: i64) -> i64 {
+        now_ms.saturating_sub(self.options.retention_ms)
+    }
+
+    /// Deletes the blocks that are past their time or beyond the size. Returns how many.
+    pub(crate) fn enforce_retention(&self) -> Result<usize, Error> {
+        let _merging = self.merging.lock();
+        let cutoff_ms = self.cutoff_ms(self.options.clock.now_ms());
+        let mut all: Vec<(Arc<Tenant>, Arc<StoredBlock>)> = Vec::new();
+        for tenant in self.tenants.all() {
+            let blocks = Arc::clone(&tenant.state.read().blocks);
+            all.extend(blocks.iter().map(|block| (Arc::clone(&tenant), Arc::clone(block))));
+        }
+        all.sort_by_key(|(_, block)| block.max_time_ms());
+        let mut total_bytes: u64 = all.iter().map(|(_, block)| block.size_bytes()).sum();
+        let mut dropped = 0;
+        for (tenant, block) in all {
+            let expired = block.max_time_ms() < cutoff_ms;
+            let beyond = self.options.retention_bytes.is_some_and(|bytes_max| total_bytes > bytes_max);
+            if !expired && !beyond {
+                break;
+            }
+            tenant.replace(&[Arc::clone(&block)], None);
+            block.delete()?;
+            total_bytes -= block.size_bytes();
+            dropped += 1;
+        }
+        self.counters.dropped_blocks.add(dropped as u64);
+        Ok(dropped)
+    }
+}

@@ -1,0 +1,130 @@
+//! Label spans: the protobuf bytes of a series' labels, kept as they came and used as its key.
+//!
+//! Canonical is the span that [`encode`] writes: sorted, names once, no empty values, shortest lengths. Nearly every sender
+//! writes exactly that, so that the bytes in the table are at once the key and the only copy of the labels.
+
+use std::cmp::Ordering;
+use std::sync::Arc;
+
+use bongsu_model::Labels;
+use bongsu_wire::remote_write::labels_of_span;
+
+/// Appends the span of pairs that are sorted by name, unique and not empty.
+pub(crate) fn encode<'a>(pairs: impl IntoIterator<Item = (&'a str, &'a str)>, out: &mut Vec<u8>) {
+    for (name, value) in pairs {
+        let field_bytes = |text: &str| 1 + varint_bytes(text.len()) + text.len();
+        push_field(out, 1 << 3 | 2, field_bytes(name) + field_bytes(value));
+        push_field(out, 1 << 3 | 2, name.len());
+        out.extend_from_slice(name.as_bytes());
+        push_field(out, 2 << 3 | 2, value.len());
+        out.extend_from_slice(value.as_bytes());
+    }
+}
+
+/// The pairs of a canonical span.
+pub(crate) fn pairs(span: &[u8]) -> impl Iterator<Item = (&str, &str)> {
+    labels_of_span(span).map_while(Result::ok)
+}
+
+/// The labels of a canonical span.
+pub(crate) fn labels(span: &[u8]) -> Labels {
+    Labels::from_sorted(pairs(span))
+}
+
+/// The labels of any span for a message, as far as they can be read.
+pub(crate) fn text(span: &[u8]) -> String {
+    Labels::from_pairs(pairs(span)).to_string()
+}
+
+/// Compares canonical spans by their labels.
+pub(crate) fn compare(a: &[u8], b: &[u8]) -> Ordering {
+    pairs(a).cmp(pairs(b))
+}
+
+fn push_field(out: &mut Vec<u8>, tag: u8, len: usize) {
+    out.push(tag);
+    let mut rest = len;
+    while rest >= 0x80 {
+        out.push(rest as u8 | 0x80);
+        rest >>= 7;
+    }
+    out.push(rest as u8);
+}
+
+fn varint_bytes(value: usize) -> usize {
+    (usize::BITS - (value | 1).leading_zeros()).div_ceil(7) as usize
+}
+
+/// Where a span lies in [`Pages`].
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct SpanRef {
+    page: u32,
+    offset: u32,
+    len: u32,
+}
+
+const PAGE_BYTES: usize = 1 << 20;
+
+/// Spans, packed into pages that never move: full ones are shared with whoever reads them without a lock.
+#[derive(Debug, Default)]
+pub(crate) struct Pages {
+    full: Vec<Arc<Vec<u8>>>,
+    tail: Vec<u8>,
+}
+
+impl Pages {
+    /// Keeps a copy.
+    pub(crate) fn push(&mut self, span: &[u8]) -> SpanRef {
+        if self.tail.capacity() - self.tail.len() < span.len() {
+            self.seal();
+            self.tail = Vec::with_capacity(PAGE_BYTES.max(span.len()));
+        }
+        let at = SpanRef { page: self.full.len() as u32, offset: self.tail.len() as u32, len: span.len() as u32 };
+        self.tail.extend_from_slice(span);
+        at
+    }
+
+    /// The bytes of a span.
+    #[inline]
+    pub(crate) fn get(&self, at: SpanRef) -> &[u8] {
+        slice(self.full.get(at.page as usize).map_or(&self.tail, |page| page), at)
+    }
+
+    /// All pages so far, to be read without the table.
+    pub(crate) fn share(&mut self) -> Vec<Arc<Vec<u8>>> {
+        self.seal();
+        self.full.clone()
+    }
+
+    fn seal(&mut self) {
+        if !self.tail.is_empty() {
+            let mut tail = std::mem::take(&mut self.tail);
+            tail.shrink_to_fit();
+            self.full.push(Arc::new(tail));
+        }
+    }
+}
+
+/// The canonical spans of the series of a table at one moment, readable without a lock.
+#[derive(Debug, Default)]
+pub(crate) struct Spans {
+    pages: Vec<Arc<Vec<u8>>>,
+    refs: Vec<SpanRef>,
+}
+
+impl Spans {
+    pub(crate) fn new(pages: Vec<Arc<Vec<u8>>>, refs: Vec<SpanRef>) -> Self {
+        Self { pages, refs }
+    }
+
+    /// The span of a series.
+    pub(crate) fn get(&self, series: u32) -> &[u8] {
+        let at = self.refs[series as usize];
+        slice(&self.pages[at.page as usize], at)
+    }
+}
+
+#[inline]
+fn slice(page: &[u8], at: SpanRef) -> &[u8] {
+    &page[at.offset as usize..at.offset as usize + at.len as usize]
+}

@@ -1,0 +1,94 @@
+//! What the store counts and what it holds now.
+
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use crate::error::{RejectReason, Rejections};
+
+/// A number that only grows.
+#[derive(Debug, Default)]
+pub(crate) struct Counter(AtomicU64);
+
+impl Counter {
+    pub(crate) fn add(&self, more: u64) {
+        self.0.fetch_add(more, Ordering::Relaxed);
+    }
+
+    fn get(&self) -> u64 {
+        self.0.load(Ordering::Relaxed)
+    }
+}
+
+#[derive(Debug, Default)]
+pub(crate) struct Counters {
+    pub(crate) requests: Counter,
+    pub(crate) samples: Counter,
+    rejected: [Counter; RejectReason::ALL.len()],
+    pub(crate) flushes: Counter,
+    pub(crate) flush_failures: Counter,
+    pub(crate) merges: Counter,
+    pub(crate) dropped_blocks: Counter,
+}
+
+/// Counts since the store was opened, and what it holds now.
+#[derive(Clone, Debug, Default)]
+#[non_exhaustive]
+pub struct Stats {
+    /// Requests taken in, wholly or partly.
+    pub requests: u64,
+    /// Samples taken in.
+    pub samples: u64,
+    /// Samples not taken, by reason.
+    pub rejected: Vec<(RejectReason, u64)>,
+    /// Flushes done.
+    pub flushes: u64,
+    /// Flushes that failed and are tried again.
+    pub flush_failures: u64,
+    /// Merges done.
+    pub merges: u64,
+    /// Blocks deleted by retention.
+    pub dropped_blocks: u64,
+    /// Tenants.
+    pub tenants: usize,
+    /// Series in memory, those without samples since the last flush included.
+    pub head_series: usize,
+    /// Series with samples since the last flush.
+    pub head_active_series: usize,
+    /// Samples in memory that are in no block and in no frozen generation.
+    pub head_samples: u64,
+    /// Memory of those samples and of series that came with them.
+    pub head_bytes: usize,
+    /// Blocks.
+    pub blocks: usize,
+    /// Their bytes on disk.
+    pub block_bytes: u64,
+    /// Their samples; a sample that was sent twice may count twice until its blocks are merged.
+    pub block_samples: u64,
+    /// Bytes of the write-ahead log on disk.
+    pub log_bytes: u64,
+    /// Syncs of the write-ahead log.
+    pub log_syncs: u64,
+}
+
+impl Counters {
+    pub(crate) fn count_rejected(&self, rejections: &Rejections) {
+        for (counter, count) in self.rejected.iter().zip(rejections.by_reason) {
+            if count > 0 {
+                counter.add(count);
+            }
+        }
+    }
+
+    /// The counted part of the stats.
+    pub(crate) fn stats(&self) -> Stats {
+        Stats {
+            requests: self.requests.get(),
+            samples: self.samples.get(),
+            rejected: RejectReason::ALL.into_iter().zip(self.rejected.iter().map(Counter::get)).collect(),
+            flushes: self.flushes.get(),
+            flush_failures: self.flush_failures.get(),
+            merges: self.merges.get(),
+            dropped_blocks: self.dropped_blocks.get(),
+            ..Stats::default()
+        }
+    }
+}

@@ -1,0 +1,347 @@
+//! The store: one log, the tenants, and what happens to them over time.
+
+use std::cell::RefCell;
+use std::fmt;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, Ordering};
+
+use bongsu_log::{Commit, Log, Recovery};
+use bongsu_model::TenantId;
+use parking_lot::{Mutex, RwLock};
+
+use crate::batch::{Batch, TimeBounds};
+use crate::error::{Error, Rejected, Rejections, WriteError};
+use crate::flush::FlushState;
+use crate::options::{Limits, Options};
+use crate::reader::Reader;
+use crate::record::{self, RecordHeader};
+use crate::stats::{Counters, Stats};
+use crate::tenants::Tenants;
+
+/// After a failed flush the next one waits this long.
+const FLUSH_RETRY_MS: i64 = 10_000;
+/// Messages that an [`OpenReport`] keeps.
+const REPORTED_MAX: usize = 100;
+
+/// The store of all tenants. Methods take `&self` and may be called from any thread; clones are the same store.
+#[derive(Clone)]
+pub struct Store {
+    inner: Arc<Inner>,
+}
+
+pub(crate) struct Inner {
+    pub(crate) options: Options,
+    pub(crate) log: Log,
+    pub(crate) tenants: Tenants,
+    /// Held shared from the log to the head, and alone for the moment in which log and heads are cut at the same place.
+    pub(crate) gate: RwLock<()>,
+    /// One flush at a time.
+    pub(crate) flushing: Mutex<FlushState>,
+    /// One at a time changes what blocks there are, flushes aside, which only add.
+    pub(crate) merging: Mutex<()>,
+    pub(crate) counters: Counters,
+    /// No flush before this time, after one has failed.
+    flush_not_before_ms: AtomicI64,
+}
+
+/// What was found when a store was opened.
+#[derive(Debug, Default)]
+pub struct OpenReport {
+    /// What the log read, and what it had to leave out.
+    pub log: Recovery,
+    /// Samples read from the log.
+    pub replayed_samples: u64,
+    /// Intact records of the log that make no sense. The first messages are in `damaged`.
+    pub unusable_records: u64,
+    /// Damaged files and records, for people. They are left where they are and do not take part.
+    pub damaged: Vec<String>,
+}
+
+/// A request that was taken in.
+#[derive(Debug)]
+pub struct Written {
+    /// Samples taken.
+    pub samples: u64,
+    /// What was not taken.
+    pub rejected: Option<Rejected>,
+    /// Done when the request is durable; `None` when nothing of it was taken.
+    pub commit: Option<Commit>,
+}
+
+impl Written {
+    /// Blocks until the request is durable.
+    ///
+    /// # Errors
+    /// When it could not be made durable: the sender should send it again.
+    pub fn wait(self) -> Result<(), WriteError> {
+        self.commit.map_or(Ok(()), Commit::wait).map_err(WriteError::from)
+    }
+}
+
+/// What a step of maintenance did.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Maintained {
+    /// The heads went to blocks.
+    pub flushed: bool,
+    /// Blocks were merged; there may be more to merge.
+    pub merged: bool,
+    /// Blocks that retention deleted.
+    pub dropped_blocks: usize,
+}
+
+thread_local! {
+    /// The memory of the last request of this thread.
+    static BATCH: RefCell<Batch> = RefCell::default();
+}
+
+impl Store {
+    /// Opens the store of a directory, or creates it.
+    ///
+    /// Damaged blocks and log records never make this fail: they are left out and told in the report.
+    ///
+    /// # Errors
+    /// When another process has the directory, or when files cannot be read or created.
+    pub fn open(options: Options) -> Result<(Self, OpenReport), Error> {
+        let tenants = Tenants::new(options.dir.join("tenants"));
+        let mut replay = Replay::new(&options, &tenants);
+        let opened = Log::open(&options.dir.join("log"), options.log.clone(), &mut |_, bytes| replay.take(bytes));
+        let (log, recovery) = opened?;
+        let Replay { mut report, mut last_flush, failure, .. } = replay;
+        if let Some(failure) = failure {
+            return Err(failure);
+        }
+        report.log = recovery;
+        last_flush = last_flush.max(tenants.open_all(&mut report.damaged)?);
+        let flushing = FlushState::new(last_flush.map_or(0, |flush| flush + 1));
+        let inner = Inner {
+            options,
+            log,
+            tenants,
+            gate: RwLock::new(()),
+            flushing: Mutex::new(flushing),
+            merging: Mutex::new(()),
+            counters: Counters::default(),
+            flush_not_before_ms: AtomicI64::new(i64::MIN),
+        };
+        Ok((Self { inner: Arc::new(inner) }, report))
+    }
+
+    /// Takes in the body of a remote write 1.0 request, snappy and all. When this returns, queries see the samples; they
+    /// are durable when the commit is done. Of a partly bad request the good part is taken.
+    ///
+    /// # Errors
+    /// When nothing of the request was taken; the kind tells the sender what to do.
+    pub fn write(&self, tenant: &TenantId, body: &[u8]) -> Result<Written, WriteError> {
+        BATCH.with_borrow_mut(|batch| self.inner.write(tenant, body, batch))
+    }
+
+    /// The series of one tenant; a tenant that is not known has none.
+    #[must_use]
+    pub fn reader(&self, tenant: &TenantId) -> Reader {
+        Reader::new(Arc::clone(&self.inner), tenant.clone())
+    }
+
+    /// Writes everything in memory to blocks and truncates the log.
+    ///
+    /// # Errors
+    /// When files cannot be written; everything stays in memory and in the log, and the next flush goes on.
+    pub fn flush(&self) -> Result<(), Error> {
+        self.inner.flush()
+    }
+
+    /// Merges until nothing is left to merge. Returns how many merges were done.
+    ///
+    /// # Errors
+    /// When a block cannot be read or written; the blocks stay as they were.
+    pub fn merge(&self) -> Result<usize, Error> {
+        let mut count = 0;
+        while self.inner.merge_one()? {
+            count += 1;
+        }
+        Ok(count)
+    }
+
+    /// Deletes blocks past their time or beyond the size. Returns how many.
+    ///
+    /// # Errors
+    /// When a file cannot be deleted.
+    pub fn enforce_retention(&self) -> Result<usize, Error> {
+        self.inner.enforce_retention()
+    }
+
+    /// One step of background work: retention, a flush when it is due, else one merge. For a thread of its own, about
+    /// every second.
+    ///
+    /// # Errors
+    /// When a step failed; nothing is lost, and it is tried again later.
+    pub fn maintain(&self) -> Result<Maintained, Error> {
+        let dropped_blocks = self.inner.enforce_retention()?;
+        let flushed = self.inner.flush_if_due()?;
+        let merged = !flushed && self.inner.merge_one()?;
+        Ok(Maintained { flushed, merged, dropped_blocks })
+    }
+
+    /// Counts since the store was opened, and what it holds now.
+    #[must_use]
+    pub fn stats(&self) -> Stats {
+        self.inner.stats()
+    }
+
+    /// All tenants that have written something.
+    #[must_use]
+    pub fn tenants(&self) -> Vec<TenantId> {
+        self.inner.tenants.all().iter().map(|tenant| tenant.id.clone()).collect()
+    }
+
+    /// Flushes, so that the next start is quick, and lets go of the directory once the last clone and reader are dropped.
+    ///
+    /// # Errors
+    /// As [`flush`](Self::flush); the log has everything nevertheless.
+    pub fn close(self) -> Result<(), Error> {
+        self.inner.flush()
+    }
+}
+
+impl fmt::Debug for Store {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Store").field("dir", &self.inner.options.dir).finish_non_exhaustive()
+    }
+}
+
+impl Inner {
+    fn write(&self, tenant: &TenantId, body: &[u8], batch: &mut Batch) -> Result<Written, WriteError> {
+        let limits = &self.options.limits;
+        let now_ms = self.options.clock.now_ms();
+        let max_ms = limits.future_ms_max.map_or(i64::MAX, |ahead_ms| now_ms.saturating_add(ahead_ms));
+        let bounds = TimeBounds { min_ms: self.cutoff_ms(now_ms), max_ms };
+        let mut rejections = Rejections::default();
+        batch.decode(body, limits.request_decoded_bytes_max, bounds, &mut rejections)?;
+
+        let _open = self.gate.read();
+        let tenant = self.tenants.for_write(tenant, limits.tenants_max)?;
+        let turn = tenant.turn.lock();
+        tenant.resolve(batch, Some(limits), &mut rejections);
+        self.counters.count_rejected(&rejections);
+        if batch.taken().next().is_none() && batch.metadata.is_empty() {
+            return Ok(Written { samples: 0, rejected: rejections.finish(), commit: None });
+        }
+        let header = RecordHeader::new(now_ms, &tenant.id);
+        let commit = if rejections.is_empty() {
+            self.log.append(&[header.as_bytes(), body])?.1
+        } else {
+            self.log.append(&[header.as_bytes(), &batch.encode_taken()?])?.1
+        };
+        let samples = tenant.apply(batch, now_ms, limits);
+        drop(turn);
+        self.counters.requests.add(1);
+        self.counters.samples.add(samples);
+        Ok(Written { samples, rejected: rejections.finish(), commit: Some(commit) })
+    }
+
+    /// Flushes when time, log or memory ask for it. Returns whether it did.
+    fn flush_if_due(&self) -> Result<bool, Error> {
+        let now_ms = self.options.clock.now_ms();
+        if now_ms < self.flush_not_before_ms.load(Ordering::Relaxed) || !self.flush_is_due(now_ms) {
+            return Ok(false);
+        }
+        self.flush().inspect_err(|_| {
+            self.counters.flush_failures.add(1);
+            self.flush_not_before_ms.store(now_ms.saturating_add(FLUSH_RETRY_MS), Ordering::Relaxed);
+        })?;
+        Ok(true)
+    }
+
+    fn flush_is_due(&self, now_ms: i64) -> bool {
+        let (mut head_bytes, mut oldest_ms) = (0_u64, i64::MAX);
+        for tenant in self.tenants.all() {
+            let state = tenant.state.read();
+            if state.frozen.is_some() {
+                // A flush has failed on the way.
+                return true;
+            }
+            head_bytes += state.head.bytes as u64;
+            oldest_ms = oldest_ms.min(state.head.since_ms.unwrap_or(i64::MAX));
+        }
+        oldest_ms <= now_ms.saturating_sub(self.options.flush_interval_ms)
+            || head_bytes >= self.options.flush_head_bytes
+            || self.log.end().0 - self.log.start().0 >= self.options.flush_log_bytes
+    }
+
+    fn stats(&self) -> Stats {
+        let mut stats = self.counters.stats();
+        for tenant in self.tenants.all() {
+            let state = tenant.state.read();
+            stats.tenants += 1;
+            stats.head_series += state.head.chunks.len();
+            stats.head_active_series += state.head.active_count;
+            stats.head_samples += state.head.sample_count;
+            stats.head_bytes += state.head.bytes;
+            stats.blocks += state.blocks.len();
+            for block in state.blocks.iter() {
+                stats.block_bytes += block.size_bytes();
+                stats.block_samples += block.block.meta().sample_count;
+            }
+        }
+        stats.log_bytes = self.log.size_bytes();
+        stats.log_syncs = self.log.stats().syncs;
+        stats
+    }
+}
+
+/// Brings the log's requests back into the heads. Limits are not asked again: what was taken stays.
+struct Replay<'a> {
+    tenants: &'a Tenants,
+    limits: &'a Limits,
+    bounds: TimeBounds,
+    batch: Batch,
+    report: OpenReport,
+    last_flush: Option<u64>,
+    failure: Option<Error>,
+}
+
+impl<'a> Replay<'a> {
+    fn new(options: &'a Options, tenants: &'a Tenants) -> Self {
+        let min_ms = options.clock.now_ms().saturating_sub(options.retention_ms);
+        Self {
+            tenants,
+            limits: &options.limits,
+            bounds: TimeBounds { min_ms, max_ms: i64::MAX },
+            batch: Batch::default(),
+            report: OpenReport::default(),
+            last_flush: None,
+            failure: None,
+        }
+    }
+
+    fn take(&mut self, bytes: &[u8]) {
+        if self.failure.is_some() {
+            return;
+        }
+        if let Err(reason) = self.apply(bytes) {
+            self.report.unusable_records += 1;
+            if self.report.damaged.len() < REPORTED_MAX {
+                self.report.damaged.push(format!("log record: {reason}"));
+            }
+        }
+    }
+
+    fn apply(&mut self, bytes: &[u8]) -> Result<(), String> {
+        let record = record::decode(bytes)?;
+        let mut ignored = Rejections::default();
+        let decoded = self.batch.decode(record.body, usize::MAX, self.bounds, &mut ignored);
+        decoded.map_err(|error| error.to_string())?;
+        let tenant = match self.tenants.open(&record.tenant, &mut self.report.damaged) {
+            Ok((tenant, last_flush)) => {
+                self.last_flush = self.last_flush.max(last_flush);
+                tenant
+            }
+            Err(error) => {
+                self.failure = Some(error);
+                return Ok(());
+            }
+        };
+        tenant.resolve(&mut self.batch, None, &mut ignored);
+        self.report.replayed_samples += tenant.apply(&self.batch, record.received_ms, self.limits);
+        Ok(())
+    }
+}

@@ -1,0 +1,172 @@
+//! What the store holds of one tenant.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use bongsu_model::TenantId;
+use parking_lot::{Mutex, RwLock};
+
+use crate::batch::Batch;
+use crate::blocks::{self, StoredBlock};
+use crate::error::{Error, Rejections};
+use crate::head::{Frozen, Head};
+use crate::metadata::{MetadataMap, write_file};
+use crate::options::Limits;
+use crate::span;
+use crate::table::NO_SLOT;
+
+/// What a new series costs besides its labels: slot, hash table, chunk, postings.
+const SERIES_BYTES: usize = 256;
+const METADATA_FILE: &str = "metadata";
+
+/// See the module's text.
+#[derive(Debug)]
+pub(crate) struct Tenant {
+    pub(crate) id: TenantId,
+    /// Where its blocks and its metadata file are.
+    pub(crate) dir: PathBuf,
+    /// Held while a request is resolved, logged and applied, so that samples have the same order in the log and in memory.
+    pub(crate) turn: Mutex<()>,
+    pub(crate) state: RwLock<State>,
+    pub(crate) metadata: Mutex<MetadataMap>,
+}
+
+/// Where samples can be. A sample is in exactly one of them, or in two with the same value.
+#[derive(Debug)]
+pub(crate) struct State {
+    pub(crate) head: Head,
+    pub(crate) frozen: Option<Arc<Frozen>>,
+    /// In order of writing; see [`blocks::sort_by_age`].
+    pub(crate) blocks: Arc<Vec<Arc<StoredBlock>>>,
+}
+
+impl Tenant {
+    /// Opens what is on disk of a tenant, which is nothing for a new one. What is damaged is told in `damaged`. Also
+    /// returns the highest number of a flush.
+    pub(crate) fn open(
+        id: TenantId,
+        tenants_dir: &Path,
+        damaged: &mut Vec<String>,
+    ) -> Result<(Self, Option<u64>), Error> {
+        let dir = tenants_dir.join(id.as_str());
+        let found = blocks::open_all(&dir, damaged)?;
+        let state = State { head: Head::new(random_seed()), frozen: None, blocks: Arc::new(found.blocks) };
+        let metadata = Mutex::new(load_metadata(&dir.join(METADATA_FILE), damaged));
+        Ok((Self { id, dir, turn: Mutex::new(()), state: RwLock::new(state), metadata }, found.last_flush))
+    }
+
+    /// Writes the metadata file when there is something new.
+    pub(crate) fn save_metadata(&self) -> Result<(), Error> {
+        let Some(content) = self.metadata.lock().take_changed() else { return Ok(()) };
+        let path = self.dir.join(METADATA_FILE);
+        write_file(&path, &content).map_err(|error| {
+            self.metadata.lock().mark_changed();
+            Error::io("write", &path)(error)
+        })
+    }
+
+    /// Finds or makes the series of a batch. Without limits, only what cannot be stored at all is refused.
+    pub(crate) fn resolve(&self, batch: &mut Batch, limits: Option<&Limits>, rejections: &mut Rejections) {
+        let table = Arc::clone(&self.state.read().head.table);
+        let mut table = table.write();
+        let known = table.len();
+        let (mut previous, mut samples_start, mut added_bytes) = (NO_SLOT, 0, 0);
+        for place in 0..batch.series.len() {
+            let series = batch.series[place];
+            let span = batch.span(&series);
+            let slot = match table.find(previous, span) {
+                Some(slot) => Ok(slot),
+                None => {
+                    added_bytes += span.len() + SERIES_BYTES;
+                    table.create(previous, span, limits)
+                }
+            };
+            match slot {
+                Ok(slot) => {
+                    batch.series[place].id = table.series_of(slot);
+                    previous = slot;
+                }
+                Err(refusal) => {
+                    let samples = u64::from(series.samples_end - samples_start);
+                    rejections.add(refusal, samples, || span::text(batch.span(&series)));
+                }
+            }
+            samples_start = series.samples_end;
+        }
+        let series_count = table.len();
+        drop(table);
+        if series_count > known || added_bytes > 0 {
+            self.state.write().head.grow(series_count, added_bytes);
+        }
+    }
+
+    /// Appends the taken samples of a resolved batch. Returns how many.
+    pub(crate) fn apply(&self, batch: &Batch, received_ms: i64, limits: &Limits) -> u64 {
+        let mut count = 0;
+        if !batch.series.is_empty() {
+            let mut state = self.state.write();
+            for (series, samples) in batch.taken() {
+                state.head.append(series.id, samples);
+                count += samples.len() as u64;
+            }
+            if count > 0 {
+                state.head.cover(batch.min_ms, batch.max_ms, received_ms);
+            }
+        }
+        if !batch.metadata.is_empty() {
+            let mut known = self.metadata.lock();
+            for (metric, metadata) in &batch.metadata {
+                known.add(metric, metadata, limits.metadata_per_tenant_max);
+            }
+        }
+        count
+    }
+
+    /// Begins a new generation; the one before becomes `frozen`. Only while no request is between log and head, and while
+    /// nothing is frozen.
+    pub(crate) fn freeze(&self, limits: &Limits) {
+        let mut state = self.state.write();
+        debug_assert!(state.frozen.is_none(), "one generation is flushed before the next one is frozen");
+        state.frozen = state.head.freeze(random_seed(), limits.series_per_tenant_max).map(Arc::new);
+    }
+
+    /// Puts the blocks of the frozen generation in its place.
+    pub(crate) fn register(&self, added: Vec<Arc<StoredBlock>>) {
+        let mut state = self.state.write();
+        let mut blocks = state.blocks.to_vec();
+        blocks.extend(added);
+        blocks::sort_by_age(&mut blocks);
+        state.blocks = Arc::new(blocks);
+        state.frozen = None;
+    }
+
+    /// Puts a block (or nothing) in place of others.
+    pub(crate) fn replace(&self, gone: &[Arc<StoredBlock>], added: Option<Arc<StoredBlock>>) {
+        let mut state = self.state.write();
+        let mut blocks = state.blocks.to_vec();
+        blocks.retain(|block| !gone.iter().any(|other| Arc::ptr_eq(block, other)));
+        blocks.extend(added);
+        blocks::sort_by_age(&mut blocks);
+        state.blocks = Arc::new(blocks);
+    }
+}
+
+/// The metadata of the file; without a sound file, none.
+fn load_metadata(path: &Path, damaged: &mut Vec<String>) -> MetadataMap {
+    let reason = match std::fs::read(path) {
+        Ok(bytes) => match MetadataMap::decode(&bytes) {
+            Ok(metadata) => return metadata,
+            Err(reason) => reason,
+        },
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return MetadataMap::default(),
+        Err(error) => error.to_string(),
+    };
+    damaged.push(format!("metadata file {}: {reason}", path.display()));
+    MetadataMap::default()
+}
+
+/// A seed that nobody outside can know.
+fn random_seed() -> u64 {
+    use std::hash::{BuildHasher, Hasher, RandomState};
+    RandomState::new().build_hasher().finish()
+}
