@@ -46,12 +46,10 @@ const stories = {
     await page.keyboard.type('node_load');
     await page.locator('.cm-tooltip-autocomplete li').filter({ hasText: 'node_load15' }).waitFor();
     await shot(page, 'explore-completion');
-    await page.keyboard.type('5');
-    await page.locator('.cm-tooltip-autocomplete li').filter({ hasText: 'node_load15' }).waitFor({ state: 'detached' });
-    await page.keyboard.press('Escape');
+    await page.locator('.cm-tooltip-autocomplete li').filter({ hasText: 'node_load15' }).click();
     await page.locator('.cm-tooltip-autocomplete').waitFor({ state: 'detached' });
     await page.keyboard.press('Enter');
-    await page.waitForFunction(() => new URLSearchParams(location.search).get('query') === 'node_load5');
+    await page.waitForFunction(() => new URLSearchParams(location.search).get('query') === 'node_load15');
     await live(page, '[data-type=timeseries]');
 
     await page.goto(explore({ query: CPU, unit: 'percent', from: 'now-5m', to: 'now' }));

@@ -13,6 +13,7 @@ function fleet() {
     new Map([
       ['info', info],
       ['seen', [sample({ instance: 'a' }, 995), sample({ instance: 'b' }, 800)]],
+      ['clock', [sample({ instance: 'c' }, 400)]],
       ['load1', [sample({ instance: 'a' }, 0.5)]],
       ['load5', [sample({ instance: 'a' }, 0.4)]],
       ['load15', [sample({ instance: 'a' }, 0.3)]],
@@ -30,7 +31,7 @@ test('answers join into hosts by instance', () => {
   expect(a).toMatchObject({ name: 'host-a', state: 'up', age: 5, load: [0.5, 0.4, 0.3], cpuPercent: [1, null, 5] });
   expect(a?.disks.map((disk) => [disk.mount, disk.usedPercent])).toEqual([['/data', 90], ['/', 25]]);
   expect(b?.state).toBe('late');
-  expect(c).toMatchObject({ state: 'down', disks: [], cpuPercent: [] });
+  expect(c).toMatchObject({ state: 'down', age: 600, disks: [], cpuPercent: [] });
 });
 
 test('hosts are filtered by words and sorted by load', () => {

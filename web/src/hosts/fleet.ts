@@ -18,7 +18,7 @@ export interface Host {
   kernel: string;
   machine: string;
   state: HostState;
-  /** Seconds since the last report; absent when none came lately. */
+  /** Seconds since the last report; absent when nobody knows. */
   age?: number;
   cores?: number;
   memoryTotalBytes?: number;
@@ -82,7 +82,8 @@ export function assemble(now: Now, lines: Lines, time: number, scrapeInterval: n
   for (const { metric } of now.get('info') ?? []) {
     const instance = metric.instance ?? '';
     const seen = figure('seen', instance);
-    const age = seen === undefined ? undefined : Math.max(0, time - seen);
+    const reported = seen ?? figure('clock', instance);
+    const age = reported === undefined ? undefined : Math.max(0, time - reported);
     const load = (['load1', 'load5', 'load15'] as const).map((key) => figure(key, instance));
     const host: Host = {
       instance,
@@ -90,7 +91,7 @@ export function assemble(now: Now, lines: Lines, time: number, scrapeInterval: n
       system: systems.get(instance) || metric.sysname || '',
       kernel: metric.release ?? '',
       machine: metric.machine ?? '',
-      state: age === undefined ? 'down' : age > LATE_REPORTS * scrapeInterval + 5 ? 'late' : 'up',
+      state: seen === undefined ? 'down' : time - seen > LATE_REPORTS * scrapeInterval + 5 ? 'late' : 'up',
       disks: disks.get(instance) ?? [],
       cpuPercent: line('cpu', instance),
       memoryPercent: line('memory', instance),

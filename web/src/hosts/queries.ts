@@ -15,6 +15,8 @@ export const FLEET = {
   info: 'max by (instance, nodename, sysname, release, machine) (last_over_time(node_uname_info{$host}[$range]))',
   os: 'max by (instance, pretty_name) (node_os_info{$host})',
   seen: 'max by (instance) (timestamp(node_uname_info{$host}))',
+  // The clock that a host showed last: tells when a silent one was there.
+  clock: 'max by (instance) (max_over_time(node_time_seconds{$host}[$range]))',
   cores: 'count by (instance) (node_cpu_seconds_total{$host,mode="idle"})',
   memoryTotal: 'max by (instance) (node_memory_MemTotal_bytes{$host})',
   uptime: 'max by (instance) (node_time_seconds{$host} - node_boot_time_seconds{$host})',
