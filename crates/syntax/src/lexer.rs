@@ -64,9 +64,7 @@ impl<'a> Lexer<'a> {
         let start = self.at;
         let kind = match self.peek() {
             None => self.end()?,
-            Some(c) if c.is_ascii_digit() || (c == '.' && self.peek_second().is_some_and(|c| c.is_ascii_digit())) => {
-                self.number_or_duration()?
-            }
+            Some(_) if self.number_begins() => self.number_or_duration()?,
             Some(c) if c.is_ascii_alphabetic() || c == '_' || (c == ':' && self.colons_are_letters()) => self.word(),
             Some(quote @ ('"' | '\'' | '`')) => self.string(quote)?,
             Some(c) => {
@@ -83,6 +81,13 @@ impl<'a> Lexer<'a> {
 
     fn peek_second(&self) -> Option<char> {
         self.text[self.at..].chars().nth(1)
+    }
+
+    /// `1` or `.1`, but not inside of braces.
+    fn number_begins(&self) -> bool {
+        let is_digit = |c: Option<char>| c.is_some_and(|c| c.is_ascii_digit());
+        let begins = is_digit(self.peek()) || (self.peek() == Some('.') && is_digit(self.peek_second()));
+        begins && !self.in_braces
     }
 
     fn colons_are_letters(&self) -> bool {
@@ -172,7 +177,10 @@ impl<'a> Lexer<'a> {
                 '\n' if quote != '`' => return Err(self.unterminated(start, quote)),
                 '\\' if quote != '`' => {
                     self.at += 1;
-                    self.at += self.peek().map_or(0, char::len_utf8);
+                    let Some(escaped) = self.peek() else {
+                        return Err(self.error(start, "escape sequence not terminated"));
+                    };
+                    self.at += escaped.len_utf8();
                 }
                 c => self.at += c.len_utf8(),
             }
@@ -186,16 +194,23 @@ impl<'a> Lexer<'a> {
         self.error(start, if quote == '`' { "unterminated raw string" } else { "unterminated quoted string" })
     }
 
+    fn unexpected_after(&self, symbol: char, start: usize) -> ParseError {
+        let found = self.peek().map_or_else(|| "end of input".to_owned(), |c| format!("{c:?}"));
+        self.error(start, format!("unexpected character after '{symbol}': {found}"))
+    }
+
     fn symbol(&mut self, c: char, start: usize) -> Result<TokenKind, ParseError> {
         use BinaryOp as Op;
         use TokenKind::Operator;
         Ok(match c {
             ',' => TokenKind::Comma,
-            '=' if self.accept('~') => TokenKind::RegexMatch,
+            '=' if self.in_braces && self.accept('~') => TokenKind::RegexMatch,
             '=' if !self.in_braces && self.accept('=') => Operator(Op::Equal),
+            '=' if self.peek() == Some('~') => return Err(self.unexpected_after('=', start)),
             '=' => TokenKind::Assign,
             '!' if self.accept('=') => Operator(Op::NotEqual),
-            '!' if self.accept('~') => TokenKind::RegexNotMatch,
+            '!' if self.in_braces && self.accept('~') => TokenKind::RegexNotMatch,
+            '!' => return Err(self.unexpected_after('!', start)),
             '}' if self.in_braces => {
                 self.in_braces = false;
                 TokenKind::RightBrace
@@ -240,10 +255,6 @@ impl<'a> Lexer<'a> {
             '>' if self.accept('=') => Operator(Op::GreaterEqual),
             '>' if self.accept('/') => Operator(Op::TrimLower),
             '>' => Operator(Op::Greater),
-            '!' => {
-                let found = self.peek().map_or_else(|| "end of input".to_owned(), |c| format!("{c:?}"));
-                return Err(self.error(start, format!("unexpected character after '!': {found}")));
-            }
             c => return Err(self.error(start, format!("unexpected character: {c:?}"))),
         })
     }
@@ -286,12 +297,13 @@ fn is_decimal(literal: &str) -> bool {
 fn is_duration(literal: &str) -> bool {
     let mut rest = literal;
     while !rest.is_empty() {
-        let number = rest.trim_start_matches(|c: char| c.is_ascii_digit());
-        let unit = number.trim_start_matches(['s', 'm', 'h', 'd', 'w', 'y']);
-        if number.len() == rest.len() || unit.len() == number.len() {
+        let after_digits = rest.trim_start_matches(|c: char| c.is_ascii_digit());
+        let after_unit = after_digits.trim_start_matches(|c: char| c.is_ascii_alphabetic());
+        let unit = &after_digits[..after_digits.len() - after_unit.len()];
+        if after_digits.len() == rest.len() || !["ms", "s", "m", "h", "d", "w", "y"].contains(&unit) {
             return false;
         }
-        rest = unit;
+        rest = after_unit;
     }
     true
 }

@@ -133,6 +133,7 @@ impl<'a> Parser<'a> {
             TokenKind::Duration => format!("duration {word:?}"),
             TokenKind::String => format!("string {word:?}"),
             TokenKind::Operator(op) => format!("<op:{op}>"),
+            TokenKind::At => "<op:@>".to_owned(),
             _ => format!("{word:?}"),
         }
     }

@@ -39,7 +39,7 @@ fn take_escape<'a>(text: &'a str, quote: char, bytes: &mut Vec<u8>) -> Result<&'
         'x' => return take_byte(rest, 2, 16, bytes),
         'u' => return take_code_point(rest, 4, bytes),
         'U' => return take_code_point(rest, 8, bytes),
-        c => return Err(format!("unknown escape sequence \\{c}")),
+        c => return Err(format!("unknown escape sequence {}", code_point(c))),
     };
     bytes.push(byte);
     Ok(rest)
@@ -63,10 +63,16 @@ fn take_digits(text: &str, digits: usize, radix: u32) -> Result<(u32, &str), Str
     for place in 0..digits {
         // All digits so far are one byte long, so that `place` is a character's border.
         let c = text[place..].chars().next().ok_or("escape sequence not terminated")?;
-        let digit = c.to_digit(radix).ok_or_else(|| format!("illegal character {c:?} in escape sequence"))?;
+        let digit =
+            c.to_digit(radix).ok_or_else(|| format!("illegal character {} in escape sequence", code_point(c)))?;
         value = value.checked_mul(radix).and_then(|v| v.checked_add(digit)).ok_or("escape sequence is out of range")?;
     }
     Ok((value, &text[digits..]))
+}
+
+/// `U+0071 'q'`
+fn code_point(c: char) -> String {
+    format!("U+{:04X} '{c}'", u32::from(c))
 }
 
 #[cfg(test)]
@@ -90,10 +96,10 @@ mod tests {
     #[test]
     fn says_what_is_wrong_with_an_escape() {
         for (literal, error) in [
-            (r#""\q""#, "unknown escape sequence \\q"),
-            (r#""\'""#, "unknown escape sequence \\'"),
+            (r#""\q""#, "unknown escape sequence U+0071 'q'"),
+            (r#""\'""#, "unknown escape sequence U+0027 '\''"),
             (r#""\x4""#, "escape sequence not terminated"),
-            (r#""\xzz""#, "illegal character 'z' in escape sequence"),
+            (r#""\xzz""#, "illegal character U+007A 'z' in escape sequence"),
             (r#""\ud800""#, "escape sequence is an invalid Unicode code point"),
             (r#""\777""#, "octal escape is beyond 255"),
             (r#""a\xc5z""#, r#"string literal "a\xc5z" is not valid UTF-8"#),

@@ -74,17 +74,17 @@ fn numbers() {
     check_errors(
         &["1a", "1_", "1__0", "0x", "1e", "1.2.3", "5mm", "1m1h", "1s5", "300y"],
         &expect![[r#"
-        1a                                   => 1:1: parse error: bad number or duration syntax: "1a"
-        1_                                   => 1:1: parse error: bad number or duration syntax: "1_"
-        1__0                                 => 1:1: parse error: bad number or duration syntax: "1__0"
-        0x                                   => 1:1: parse error: bad number or duration syntax: "0x"
-        1e                                   => 1:1: parse error: bad number or duration syntax: "1e"
-        1.2.3                                => 1:1: parse error: bad number or duration syntax: "1.2.3"
-        5mm                                  => 1:1: parse error: not a valid duration: "5mm"; expected numbers with the units y, w, d, h, m, s, ms in this order, such as 1h30m
-        1m1h                                 => 1:1: parse error: not a valid duration: "1m1h"; expected numbers with the units y, w, d, h, m, s, ms in this order, such as 1h30m
-        1s5                                  => 1:1: parse error: bad number or duration syntax: "1s5"
-        300y                                 => 1:1: parse error: duration "300y" is out of range; at most about 292 years are allowed
-    "#]],
+            1a                                   => 1:1: parse error: bad number or duration syntax: "1a"
+            1_                                   => 1:1: parse error: bad number or duration syntax: "1_"
+            1__0                                 => 1:1: parse error: bad number or duration syntax: "1__0"
+            0x                                   => 1:1: parse error: bad number or duration syntax: "0x"
+            1e                                   => 1:1: parse error: bad number or duration syntax: "1e"
+            1.2.3                                => 1:1: parse error: bad number or duration syntax: "1.2.3"
+            5mm                                  => 1:1: parse error: bad number or duration syntax: "5mm"
+            1m1h                                 => 1:1: parse error: not a valid duration: "1m1h"; expected numbers with the units y, w, d, h, m, s, ms in this order, such as 1h30m
+            1s5                                  => 1:1: parse error: bad number or duration syntax: "1s5"
+            300y                                 => 1:1: parse error: duration "300y" is out of range; at most about 292 years are allowed
+        "#]],
     );
 }
 
@@ -374,6 +374,10 @@ fn grammar_errors() {
             "a{,}",
             "{\"a\",}}",
             "a =~ b",
+            "a !~ b",
+            "@@",
+            "a{1}",
+            "\"\\",
             "a ! b",
             "a & b",
             "ä",
@@ -429,14 +433,18 @@ fn grammar_errors() {
             a{x                                  => 1:4: parse error: unexpected end of input inside braces
             a{x}                                 => 1:4: parse error: unexpected "}" in label matching, expected label matching operator
             a{x=}                                => 1:5: parse error: unexpected "}" in label matching, expected string
-            a{x=1}                               => 1:5: parse error: unexpected number "1" in label matching, expected string
+            a{x=1}                               => 1:5: parse error: unexpected character inside braces: '1'
             a{x="1" y="2"}                       => 1:9: parse error: unexpected identifier "y" in label matching, expected "," or "}"
             {x="1" or y="2"}                     => 1:8: parse error: unexpected <op:or> in label matching, expected "," or "}"
             a{x:y="1"}                           => 1:4: parse error: unexpected character inside braces: ':'
             a{x=~"("}                            => 1:6: parse error: invalid regular expression "(": unclosed group
             a{,}                                 => 1:3: parse error: unexpected "," in label matching, expected identifier or "}"
             {"a",}}                              => 1:7: parse error: unexpected character: '}'
-            a =~ b                               => 1:3: parse error: unexpected "=~", expected an operator or the end of the query
+            a =~ b                               => 1:3: parse error: unexpected character after '=': '~'
+            a !~ b                               => 1:3: parse error: unexpected character after '!': '~'
+            @@                                   => 1:1: parse error: unexpected <op:@>, expected an expression
+            a{1}                                 => 1:3: parse error: unexpected character inside braces: '1'
+            "\                                   => 1:1: parse error: escape sequence not terminated
             a ! b                                => 1:3: parse error: unexpected character after '!': ' '
             a & b                                => 1:3: parse error: unexpected character: '&'
             ä                                    => 1:1: parse error: unexpected character: 'ä'
@@ -444,15 +452,15 @@ fn grammar_errors() {
             'a
             b'                                => 1:1: parse error: unterminated quoted string
             `abc                                 => 1:1: parse error: unterminated raw string
-            "\q"                                 => 1:1: parse error: unknown escape sequence \q
+            "\q"                                 => 1:1: parse error: unknown escape sequence U+0071 'q'
             a offset                             => 1:9: parse error: unexpected end of input in offset, expected number, duration, step(), or range()
             a offset b                           => 1:10: parse error: unexpected identifier "b" in offset, expected number, duration, step(), or range()
-            1 offset 5m                          => 1:3: parse error: offset modifier must be preceded by an instant vector selector or range vector selector or a subquery
-            a offset 1m offset 2m                => 1:13: parse error: offset may not be set multiple times
+            1 offset 5m                          => 1:1: parse error: offset modifier must be preceded by an instant vector selector or range vector selector or a subquery
+            a offset 1m offset 2m                => 1:1: parse error: offset may not be set multiple times
             a @ b                                => 1:5: parse error: unexpected identifier "b" in @, expected timestamp
-            a @ Inf                              => 1:5: parse error: timestamp out of bounds for @ modifier: +Inf
-            a @ 1 @ 2                            => 1:7: parse error: @ <timestamp> may not be set multiple times
-            (a) @ 1                              => 1:5: parse error: @ modifier must be preceded by an instant vector selector or range vector selector or a subquery
+            a @ Inf                              => 1:1: parse error: timestamp out of bounds for @ modifier: +Inf
+            a @ 1 @ 2                            => 1:1: parse error: @ <timestamp> may not be set multiple times
+            (a) @ 1                              => 1:1: parse error: @ modifier must be preceded by an instant vector selector or range vector selector or a subquery
             a offset 1m [5m]                     => 1:13: parse error: no offset modifiers allowed before range
             (a)[5m]                              => 1:4: parse error: ranges only allowed for vector selectors
             a[5m:1m                              => 1:8: parse error: unclosed left bracket

@@ -138,32 +138,35 @@ impl Parser<'_> {
     }
 
     fn offset_modifier(&mut self, expr: &mut Expr) -> Result<()> {
-        let keyword = self.advance()?.span;
+        let span = expr.span;
+        self.advance()?;
         let duration = self.offset_duration()?;
         let Some((offset, _)) = placing(expr) else {
-            return Err(misplaced(self, "offset", keyword));
+            return Err(misplaced(self, "offset modifier", span));
         };
         if !offset.is_zero() {
-            return Err(self.error(keyword, "offset may not be set multiple times"));
+            return Err(self.error(span, "offset may not be set multiple times"));
         }
         *offset = duration;
         Ok(())
     }
 
     fn at_modifier(&mut self, expr: &mut Expr) -> Result<()> {
-        let sign = self.advance()?.span;
-        let time = self.at_time()?;
+        let span = expr.span;
+        self.advance()?;
+        let time = self.at_time(span)?;
         let Some((_, at)) = placing(expr) else {
-            return Err(misplaced(self, "@", sign));
+            return Err(misplaced(self, "@ modifier", span));
         };
         if at.is_some() {
-            return Err(self.error(sign, "@ <timestamp> may not be set multiple times"));
+            return Err(self.error(span, "@ <timestamp> may not be set multiple times"));
         }
         *at = Some(time);
         Ok(())
     }
 
-    fn at_time(&mut self) -> Result<At> {
+    /// `selector` is where errors about the time point to.
+    fn at_time(&mut self, selector: Span) -> Result<At> {
         for (name, at) in [("start", At::Start), ("end", At::End)] {
             if self.accept_keyword(name)? {
                 self.expect(TokenKind::LeftParen, "@", "\"(\"")?;
@@ -171,11 +174,10 @@ impl Parser<'_> {
                 return Ok(at);
             }
         }
-        let span = self.token.span;
         let seconds = self.signed_number("@", "timestamp")?;
         crate::duration::seconds_to_ms(seconds).map(At::Timestamp).ok_or_else(|| {
             let seconds = bongsu_model::format_float(seconds);
-            self.error(span, format!("timestamp out of bounds for @ modifier: {seconds}"))
+            self.error(selector, format!("timestamp out of bounds for @ modifier: {seconds}"))
         })
     }
 
@@ -213,7 +215,6 @@ fn placing(expr: &mut Expr) -> Option<(&mut Duration, &mut Option<At>)> {
 }
 
 fn misplaced(parser: &Parser<'_>, modifier: &str, span: Span) -> ParseError {
-    let name = if modifier == "@" { "@ modifier" } else { "offset modifier" };
     let before = "an instant vector selector or range vector selector or a subquery";
-    parser.error(span, format!("{name} must be preceded by {before}"))
+    parser.error(span, format!("{modifier} must be preceded by {before}"))
 }
