@@ -1,1 +1,12 @@
-//! Written with the crate's first module.
+//! What tests and benchmarks share: servers as real processes on free ports, a generator of load that looks like that
+//! of many hosts, its replay over HTTP, and measurements from /proc.
+//!
+//! ```text
+//! generator ──► requests ──► replay ──► a server (process) ──► measure: CPU, memory, disk
+//! ```
+
+pub mod generator;
+pub mod http;
+pub mod measure;
+pub mod process;
+pub mod replay;

@@ -1,0 +1,135 @@
+//! The programs that are compared: how each is started, written to and told to put everything on disk.
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::time::Duration;
+
+use bongsu_testkit::http::Connection;
+use bongsu_testkit::{measure, process};
+
+const READY_TIMEOUT: Duration = Duration::from_secs(60);
+/// Merges begin some seconds after the last write.
+const QUIET_SECONDS: u32 = 6;
+const IDLE_TIMEOUT: Duration = Duration::from_secs(60);
+
+/// One program under test.
+pub(crate) struct Contender {
+    /// The name in the table, and on the command line.
+    pub(crate) name: &'static str,
+    pub(crate) program: PathBuf,
+    /// Where remote write requests go.
+    pub(crate) push_path: &'static str,
+    ready_path: &'static str,
+    arguments: fn(data: &Path, address: &str) -> Vec<String>,
+    /// Requests that bring all data into its final form on disk.
+    settle: &'static [(&'static str, &'static str)],
+    /// Where that form lies, below the data folder.
+    settled_in: &'static str,
+}
+
+/// All programs; Bongsu's own is at `bongsu`.
+pub(crate) fn contenders(bongsu: &Path) -> Vec<Contender> {
+    vec![
+        Contender {
+            name: "bongsu",
+            program: bongsu.to_owned(),
+            push_path: "/api/v1/push",
+            ready_path: "/-/ready",
+            arguments: |data, address| {
+                let data = data.display();
+                ["server".into(), format!("--data={data}"), format!("--listen={address}")].to_vec()
+            },
+            settle: &[("POST", "/api/v1/admin/tsdb/flush")],
+            settled_in: "",
+        },
+        Contender {
+            name: "prometheus",
+            program: "prometheus".into(),
+            push_path: "/api/v1/write",
+            ready_path: "/-/ready",
+            arguments: |data, address| {
+                [
+                    format!("--config.file={}", data.with_file_name("prometheus.yml").display()),
+                    format!("--storage.tsdb.path={}", data.display()),
+                    format!("--web.listen-address={address}"),
+                    "--storage.tsdb.retention.time=10y".into(),
+                    "--web.enable-remote-write-receiver".into(),
+                    "--web.enable-admin-api".into(),
+                ]
+                .to_vec()
+            },
+            // Its blocks come two-hourly; a snapshot with the head shows what they will take.
+            settle: &[("POST", "/api/v1/admin/tsdb/snapshot")],
+            settled_in: "snapshots",
+        },
+        Contender {
+            name: "victoria-metrics",
+            program: "victoria-metrics".into(),
+            push_path: "/api/v1/write",
+            ready_path: "/health",
+            arguments: |data, address| {
+                [
+                    format!("-storageDataPath={}", data.display()),
+                    format!("-httpListenAddr={address}"),
+                    "-retentionPeriod=100y".into(),
+                ]
+                .to_vec()
+            },
+            settle: &[("GET", "/internal/force_flush"), ("GET", "/internal/force_merge")],
+            settled_in: "",
+        },
+    ]
+}
+
+/// A contender at work on a fresh data folder.
+pub(crate) struct Running {
+    pub(crate) server: process::Server,
+    pub(crate) address: String,
+    data: PathBuf,
+}
+
+impl Contender {
+    /// The version it says it is, or the one of its package.
+    pub(crate) fn version(&self) -> Option<String> {
+        let said = first_line(Command::new(&self.program).arg("--version"));
+        said.or_else(|| first_line(Command::new("dpkg-query").args(["--show", "--showformat=${Version}", self.name])))
+    }
+
+    /// Starts it below `folder` and waits until it is ready.
+    pub(crate) fn start(&self, folder: &Path) -> anyhow::Result<Running> {
+        let data = folder.join("data");
+        std::fs::create_dir_all(&data)?;
+        // Prometheus wants a configuration, empty as it may be.
+        std::fs::write(folder.join("prometheus.yml"), "")?;
+        let address = format!("127.0.0.1:{}", process::free_port()?);
+        let arguments = (self.arguments)(&data, &address);
+        let mut server = process::Server::start(&self.program, &arguments, &folder.join("log"))?;
+        server.wait_ready(&address, self.ready_path, READY_TIMEOUT)?;
+        Ok(Running { server, address, data })
+    }
+
+    /// Waits until background work has ended.
+    pub(crate) fn wait_idle(&self, running: &Running) -> anyhow::Result<()> {
+        Ok(measure::wait_idle(running.server.pid(), QUIET_SECONDS, IDLE_TIMEOUT)?)
+    }
+
+    /// Brings all data into its final form and returns the bytes that it takes on disk.
+    pub(crate) fn settled_bytes(&self, running: &Running) -> anyhow::Result<u64> {
+        let mut connection = Connection::open(&running.address)?;
+        for (method, path) in self.settle {
+            let answer = if *method == "GET" { connection.get(path)? } else { connection.post(path, "", &[])? };
+            answer.ok()?;
+        }
+        self.wait_idle(running)?;
+        Ok(measure::disk_bytes(&running.data.join(self.settled_in))?)
+    }
+}
+
+/// The words of the first line that say something, up to the first comma after the name.
+fn first_line(command: &mut Command) -> Option<String> {
+    let output = command.output().ok()?;
+    let text = String::from_utf8_lossy(&output.stdout).into_owned();
+    let line = text.lines().map(str::trim).find(|line| !line.is_empty())?;
+    let version = line.split_ascii_whitespace().find(|word| word.starts_with(|c: char| c.is_ascii_digit()))?;
+    Some(version.to_owned())
+}

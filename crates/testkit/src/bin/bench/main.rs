@@ -1,0 +1,121 @@
+//! `bongsu-bench`: loads Bongsu and its peers with the same data, one after another, and writes down what each needed.
+//!
+//! What counts are ratios within one run: server CPU from /proc, not wall time, so that other work on the machine
+//! shifts the figures little.
+
+mod contender;
+mod report;
+
+use std::io::Write;
+use std::path::PathBuf;
+
+use anyhow::{Context, bail, ensure};
+use bongsu_testkit::generator::{Generator, INTERVAL_MS, Request, SERIES_PER_HOST};
+use bongsu_testkit::measure::{self, MemoryWatch};
+use bongsu_testkit::replay::replay;
+use clap::Parser;
+
+use contender::{Contender, contenders};
+use report::Measured;
+
+/// Compares Bongsu with Prometheus and VictoriaMetrics on the same load.
+#[derive(Parser)]
+struct Arguments {
+    /// Series, in hosts of 1000
+    #[arg(long, default_value_t = 100_000)]
+    series: usize,
+    /// Scrapes of each host, 15 s apart
+    #[arg(long, default_value_t = 40)]
+    scrapes: usize,
+    /// Kept-alive connections
+    #[arg(long, default_value_t = 4)]
+    connections: usize,
+    /// Which programs run, in this order
+    #[arg(long, value_delimiter = ',', default_value = "bongsu,prometheus,victoria-metrics")]
+    programs: Vec<String>,
+    /// Bongsu's program
+    #[arg(long, default_value = "target/release/bongsu")]
+    bongsu: PathBuf,
+    /// Folder for the data, emptied afterwards; default: the system's temporary folder
+    #[arg(long)]
+    dir: Option<PathBuf>,
+    /// Page whose table is replaced; without it the table is only printed
+    #[arg(long)]
+    page: Option<PathBuf>,
+}
+
+fn main() -> anyhow::Result<()> {
+    let arguments = Arguments::parse();
+    ensure!(arguments.connections > 0, "--connections must be at least 1");
+    ensure!(arguments.scrapes > 1, "--scrapes must be at least 2: the first one creates the series");
+    let scrapes = generate(&arguments)?;
+    let known = contenders(&arguments.bongsu);
+    let mut results = Vec::new();
+    for name in &arguments.programs {
+        let Some(contender) = known.iter().find(|contender| contender.name == name) else {
+            bail!("no program {name:?}; there are {}", known.iter().map(|c| c.name).collect::<Vec<_>>().join(", "));
+        };
+        let Some(version) = contender.version() else {
+            say(&format!("{name}: not installed at {}, left out", contender.program.display()))?;
+            continue;
+        };
+        say(&format!("{name} {version}: {} series, {} scrapes", arguments.series, arguments.scrapes))?;
+        results.push(measure(contender, version, &scrapes, &arguments).with_context(|| format!("{name} failed"))?);
+    }
+    let command = std::env::args().skip(1).fold("bongsu-bench".to_owned(), |line, argument| line + " " + &argument);
+    let text = format!("{}\n{}\n", report::table(&results), report::circumstances(&command));
+    let mut out = std::io::stdout().lock();
+    for measured in &results {
+        writeln!(out, "{}", serde_json::to_string(measured)?)?;
+    }
+    writeln!(out, "\n{text}")?;
+    arguments.page.map_or(Ok(()), |page| report::write(&page, &text))
+}
+
+/// All requests, made beforehand so that the client costs next to nothing while it measures.
+fn generate(arguments: &Arguments) -> anyhow::Result<Vec<Vec<Request>>> {
+    let now_ms = jiff::Timestamp::now().as_millisecond();
+    let hosts = u32::try_from(arguments.series.div_ceil(SERIES_PER_HOST)).context("--series is too large")?;
+    let mut generator = Generator::new(hosts, now_ms - arguments.scrapes as i64 * INTERVAL_MS);
+    Ok((0..arguments.scrapes).map(|_| generator.next_scrape()).collect::<Result<_, _>>()?)
+}
+
+fn measure(
+    contender: &Contender,
+    version: String,
+    scrapes: &[Vec<Request>],
+    arguments: &Arguments,
+) -> anyhow::Result<Measured> {
+    let folder = match &arguments.dir {
+        Some(dir) => tempfile::tempdir_in(dir)?,
+        None => tempfile::tempdir()?,
+    };
+    let running = contender.start(folder.path())?;
+    let pid = running.server.pid();
+    let load = |scrapes| replay(&running.address, contender.push_path, scrapes, arguments.connections);
+    let memory = MemoryWatch::start(pid);
+    let start = measure::cpu_seconds(pid)?;
+    let first = load(&scrapes[..1])?;
+    let created = measure::cpu_seconds(pid)?;
+    let steady = load(&scrapes[1..])?;
+    let acked = measure::cpu_seconds(pid)?;
+    contender.wait_idle(&running)?;
+    let idle = measure::cpu_seconds(pid)?;
+    let memory_peak_bytes = memory.peak_bytes();
+    Ok(Measured {
+        name: contender.name,
+        version,
+        first_cpu_seconds: created - start,
+        steady_cpu_seconds: acked - created,
+        idle_cpu_seconds: idle - start,
+        first,
+        steady,
+        memory_peak_bytes,
+        disk_bytes: contender.settled_bytes(&running)?,
+    })
+}
+
+/// Progress goes to standard error: the result is on standard output.
+fn say(text: &str) -> anyhow::Result<()> {
+    Ok(writeln!(std::io::stderr(), "{text}")?)
+}

@@ -1,0 +1,96 @@
+//! The results as a Markdown table, put between two markers of a page.
+
+use std::fmt::Write;
+use std::fs;
+use std::path::Path;
+
+use anyhow::Context;
+use bongsu_testkit::replay::Acked;
+use serde::Serialize;
+
+const BEGIN: &str = "<!-- bench:begin -->";
+const END: &str = "<!-- bench:end -->";
+const MEBIBYTE: f64 = (1 << 20) as f64;
+
+/// What one program needed.
+#[derive(Clone, Serialize)]
+pub(crate) struct Measured {
+    pub(crate) name: &'static str,
+    pub(crate) version: String,
+    /// CPU seconds of the scrape that creates every series.
+    pub(crate) first_cpu_seconds: f64,
+    /// CPU seconds of all the other scrapes, to the last ack.
+    pub(crate) steady_cpu_seconds: f64,
+    /// CPU seconds from the first request until background work has ended.
+    pub(crate) idle_cpu_seconds: f64,
+    pub(crate) first: Acked,
+    pub(crate) steady: Acked,
+    pub(crate) memory_peak_bytes: u64,
+    /// Allocated bytes, once flushed.
+    pub(crate) disk_bytes: u64,
+}
+
+impl Measured {
+    fn samples(&self) -> f64 {
+        (self.first.samples + self.steady.samples) as f64
+    }
+
+    fn steady_samples_per_cpu_second(&self) -> f64 {
+        self.steady.samples as f64 / self.steady_cpu_seconds
+    }
+
+    fn row(&self) -> String {
+        format!(
+            "| {} {} | {:.0} k | {:.2} | {:.1} | {:.0} MiB | {:.2} | {:.1} | {:.1} | {:.0} k |",
+            self.name,
+            self.version,
+            self.steady_samples_per_cpu_second() / 1e3,
+            self.idle_cpu_seconds * 1e6 / self.samples(),
+            // Every series has one sample in the first scrape.
+            self.first_cpu_seconds * 1e6 / self.first.samples as f64,
+            self.memory_peak_bytes as f64 / MEBIBYTE,
+            self.disk_bytes as f64 / self.samples(),
+            self.steady.ack_p50_ms,
+            self.steady.ack_p99_ms,
+            self.steady.samples as f64 / self.steady.wall_seconds / 1e3,
+        )
+    }
+}
+
+/// The table of all results.
+pub(crate) fn table(results: &[Measured]) -> String {
+    let mut text = String::from(
+        "| | steady samples / CPU-s | CPU-s / M samples until idle | CPU µs a new series | peak anonymous memory \
+         | disk B / sample, flushed | ack p50 ms | ack p99 ms | samples / s |\n|---|---|---|---|---|---|---|---|---|\n",
+    );
+    for measured in results {
+        text.push_str(&measured.row());
+        text.push('\n');
+    }
+    text
+}
+
+/// Where and when this was measured.
+pub(crate) fn circumstances(command: &str) -> String {
+    let cpu_info = fs::read_to_string("/proc/cpuinfo").unwrap_or_default();
+    let models = || cpu_info.lines().filter_map(|line| line.strip_prefix("model name")?.split_once(": "));
+    let memory = fs::read_to_string("/proc/meminfo").unwrap_or_default();
+    let kilobytes = memory.split_ascii_whitespace().nth(1).and_then(|n| n.parse::<f64>().ok()).unwrap_or(0.0);
+    format!(
+        "`{command}`, {}, {} x {}, {:.0} GiB.",
+        jiff::Zoned::now().strftime("%Y-%m-%d %H:%M %Z"),
+        models().count(),
+        models().next().map_or("CPU", |(_, model)| model),
+        kilobytes / MEBIBYTE,
+    )
+}
+
+/// Replaces what stands between the markers of the page, which is made when it is not there.
+pub(crate) fn write(page: &Path, text: &str) -> anyhow::Result<()> {
+    let old = fs::read_to_string(page).unwrap_or_else(|_| format!("# Benchmarks\n\n{BEGIN}\n{END}\n"));
+    let (head, rest) = old.split_once(BEGIN).with_context(|| format!("{} has no {BEGIN}", page.display()))?;
+    let (_, tail) = rest.split_once(END).with_context(|| format!("{} has no {END}", page.display()))?;
+    let mut new = String::new();
+    write!(new, "{head}{BEGIN}\n{text}{END}{tail}")?;
+    fs::write(page, new).with_context(|| format!("cannot write {}", page.display()))
+}
