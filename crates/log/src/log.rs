@@ -223,6 +223,12 @@ impl Log {
         state.segments.first().map_or(state.end, |segment| segment.start)
     }
 
+    /// Where the segments begin, oldest first: the positions at which [`Log::truncate_to`] can cut.
+    #[must_use]
+    pub fn segment_starts(&self) -> Vec<Position> {
+        self.shared.state.lock().segments.iter().map(|segment| segment.start).collect()
+    }
+
     /// Begins a new segment and returns its start: records appended before this call end there, later ones begin there or
     /// behind. Waits for the disk.
     ///
