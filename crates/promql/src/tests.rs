@@ -84,5 +84,8 @@ fn fixed_times_and_subqueries() {
     // 600 s: 1800; subquery at 60, 120 and 180 s: 360 + 720 + 1080.
     let query = "sum(requests_total{job='app'} @ 600) + sum_over_time(sum(requests_total)[3m:1m] @ 180)";
     assert_eq!(table.ask_range(query, 0, 2 * MINUTE, MINUTE), "{} 3960@0 3960@60 3960@120");
-    assert_eq!(table.ask("max_over_time(requests_total{job='app'}[2m:1m])", 5 * MINUTE), "{instance=\"0\", job=\"app\"} 900");
+    assert_eq!(
+        table.ask("max_over_time(requests_total{job='app'}[2m:1m])", 5 * MINUTE),
+        "{instance=\"0\", job=\"app\"} 900"
+    );
 }

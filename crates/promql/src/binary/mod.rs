@@ -41,7 +41,9 @@ impl Evaluator<'_> {
                 _ => self.eval_matched(binary, lhs, rhs, grid)?,
             }),
             _ => {
-                return Err(QueryError::bad_data("binary expression must contain only scalar and instant vector types"));
+                return Err(QueryError::bad_data(
+                    "binary expression must contain only scalar and instant vector types",
+                ));
             }
         })
     }

@@ -6,7 +6,7 @@ use bongsu_syntax::{Call, Expr, ExprKind, FunctionId};
 use super::pipeline::is_stage;
 use super::{Evaluated, Evaluator};
 use crate::error::QueryError;
-use crate::functions::{LabelEdit, date, presence};
+use crate::functions::{LabelEdit, date, math, presence};
 use crate::grid::Grid;
 use crate::number::{ABSENT, is_present};
 use crate::range::matrix_place;
@@ -24,6 +24,8 @@ impl Evaluator<'_> {
             F::Range => return constant(seconds(self.window.range_ms)),
             F::Start => return constant(seconds(self.start_ms)),
             F::End => return constant(seconds(self.end_ms)),
+            F::MinOf => return self.eval_pair(call, grid, math::min),
+            F::MaxOf => return self.eval_pair(call, grid, math::max),
             F::Scalar => return self.eval_vector(&call.args[0], grid).map(|v| Evaluated::Scalar(to_scalar(&v, grid))),
             _ => {}
         }
@@ -42,6 +44,12 @@ impl Evaluator<'_> {
             self.eval_vector_call(node, call, grid)
         };
         vector.map(Evaluated::Vector)
+    }
+
+    /// A function of two scalars.
+    fn eval_pair(&self, call: &Call, grid: Grid, f: fn(f64, f64) -> f64) -> Result<Evaluated, QueryError> {
+        let (left, right) = (self.eval_scalar(&call.args[0], grid)?, self.eval_scalar(&call.args[1], grid)?);
+        Ok(Evaluated::Scalar(left.into_iter().zip(right).map(|(left, right)| f(left, right)).collect()))
     }
 
     /// Functions that look at all series of a vector, or make one.

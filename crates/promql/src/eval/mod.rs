@@ -90,6 +90,9 @@ impl Evaluator<'_> {
             return self.repeat(once, grid);
         }
         self.budget.check()?;
+        if self.is_pipeline(node, grid) {
+            return self.collect_pipeline(node, grid).map(Evaluated::Vector);
+        }
         match &node.kind {
             ExprKind::Number(number) => Ok(Evaluated::Scalar(vec![number.value; grid.count])),
             ExprKind::String(text) => Ok(Evaluated::String(text.clone())),
@@ -109,9 +112,8 @@ impl Evaluator<'_> {
                     (UnaryOp::Minus, text) => Ok(text),
                 }
             }
-            // Selectors are pipelines, and the caller has opened parentheses and operators.
-            ExprKind::Vector(_) => self.collect_pipeline(node, grid).map(Evaluated::Vector),
-            ExprKind::Paren(_) | ExprKind::Binary(_) => self.eval(node, grid),
+            // The caller has opened parentheses and operators, and selectors are pipelines.
+            ExprKind::Paren(_) | ExprKind::Binary(_) | ExprKind::Vector(_) => self.eval(node, grid),
             ExprKind::Matrix(_) | ExprKind::Subquery(_) => {
                 Err(QueryError::bad_data("a range vector cannot be used here; expected a function that takes one"))
             }
