@@ -1,5 +1,8 @@
 //! How long to wait before another try.
 
+/// The longest wait that the other side can ask for: one hour.
+const ASKED_MS_MAX: i64 = 3_600_000;
+
 /// Doubles from try to try, with jitter, so that many agents do not come back in the same moment.
 #[derive(Clone, Debug)]
 pub(crate) struct Backoff {
@@ -20,12 +23,12 @@ impl Backoff {
         self.next_ms = self.min_ms;
     }
 
-    /// The next wait: between half and all of its step, but never less than the other side asked for.
+    /// The next wait: between half and all of its step, but not less than the other side asked for, up to an hour.
     pub fn wait_ms(&mut self, asked_ms: Option<i64>) -> i64 {
         let step_ms = self.next_ms;
         self.next_ms = step_ms.saturating_mul(2).min(self.max_ms);
         let jitter_ms = (self.random() % (step_ms.unsigned_abs() / 2 + 1)).cast_signed();
-        (step_ms - jitter_ms).max(asked_ms.unwrap_or(0))
+        (step_ms - jitter_ms).max(asked_ms.unwrap_or(0).min(ASKED_MS_MAX))
     }
 
     /// The splitmix64 sequence: spreading is all that is asked of it.
@@ -50,6 +53,7 @@ mod tests {
             assert!((step_ms / 2..=step_ms).contains(&wait_ms), "{wait_ms} of {step_ms}");
         }
         assert_eq!(backoff.wait_ms(Some(60_000)), 60_000);
+        assert_eq!(backoff.wait_ms(Some(i64::MAX)), ASKED_MS_MAX);
         backoff.reset();
         assert!(backoff.wait_ms(Some(0)) <= 30);
     }

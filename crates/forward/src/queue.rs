@@ -34,6 +34,8 @@ struct State {
     /// Grows with everything that a waiting sender should look at.
     epoch: u64,
     shards: Vec<Progress>,
+    /// Whether a shard has moved since its position was kept.
+    is_unsaved: bool,
     saved_at_ms: i64,
 }
 
@@ -90,7 +92,7 @@ impl Queue {
         let counters = Counters::default();
         counters.samples_pending.store(pending, Ordering::Relaxed);
         let shards = positions.into_iter().map(|settled| Progress { settled, taken: settled }).collect();
-        let state = State { stopping: false, epoch: 0, shards, saved_at_ms: clock.now_ms() };
+        let state = State { stopping: false, epoch: 0, shards, is_unsaved: false, saved_at_ms: clock.now_ms() };
         let (state, cursor) = (Mutex::new(state), Mutex::new(cursor));
         Ok(Self { log, clock, counters, bytes_max, state, wake: Condvar::new(), cursor })
     }
@@ -209,24 +211,29 @@ impl Queue {
         is_there
     }
 
-    /// A shard is done with all its records before `position`: moves the cursor, and once a second keeps it.
-    pub fn settle(&self, shard: usize, position: Position) {
+    /// A shard is done with all its records before `position`: moves the cursor, and once a second keeps it. The answer
+    /// is when to call again, if nothing happens until then, so that the cursor is kept.
+    pub fn settle(&self, shard: usize, position: Position) -> Option<Deadline> {
         let now_ms = self.clock.now_ms();
         {
             let mut state = self.state.lock();
             let settled = &mut state.shards[shard].settled;
-            if position <= *settled {
-                return;
+            let has_moved = position > *settled;
+            *settled = position.max(*settled);
+            state.is_unsaved |= has_moved;
+            if !state.is_unsaved {
+                return None;
             }
-            *settled = position;
-            if now_ms.abs_diff(state.saved_at_ms) < SYNC_INTERVAL_MS {
-                return;
+            let since_ms = now_ms.abs_diff(state.saved_at_ms);
+            if since_ms < SYNC_INTERVAL_MS {
+                return Some(Deadline::new(now_ms, (SYNC_INTERVAL_MS - since_ms).cast_signed()));
             }
-            state.saved_at_ms = now_ms;
+            (state.is_unsaved, state.saved_at_ms) = (false, now_ms);
         }
         if let Err(error) = self.save_cursor() {
             tracing::warn!(%error, "samples will be sent again after a restart");
         }
+        None
     }
 
     /// Keeps the cursor and deletes the segments that are dealt with.

@@ -69,20 +69,22 @@ impl Sender {
     /// Gathers records until the request is full or its first record has waited long enough. False: stopping.
     fn gather(&mut self) -> bool {
         self.outgoing.clear();
-        let mut deadline = None;
+        let mut send_deadline = None;
         loop {
             let epoch = self.queue.epoch();
             let is_full = self.fill();
-            if self.outgoing.is_empty() {
+            let deadline = if self.outgoing.is_empty() {
                 // Passed over: records of other shards, and records that are not to be sent.
-                self.queue.settle(self.shard, self.read_position());
+                self.queue.settle(self.shard, self.read_position())
             } else {
                 let now_ms = self.queue.clock.now_ms();
-                let deadline = deadline.get_or_insert_with(|| Deadline::new(now_ms, self.options.send_deadline_ms));
+                let deadline =
+                    send_deadline.get_or_insert_with(|| Deadline::new(now_ms, self.options.send_deadline_ms));
                 if is_full || deadline.left_ms(now_ms) == 0 {
                     return !self.queue.is_stopping();
                 }
-            }
+                Some(*deadline)
+            };
             if !self.queue.wait(epoch, deadline) {
                 return false;
             }

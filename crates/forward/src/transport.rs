@@ -37,9 +37,3 @@ pub trait Transport: Send + Sync {
     /// When there is none. An HTTP error status is an answer.
     fn send(&self, request: Request<'_>) -> Result<Response, TransportError>;
 }
-
-impl<F: Fn(Request<'_>) -> Result<Response, TransportError> + Send + Sync> Transport for F {
-    fn send(&self, request: Request<'_>) -> Result<Response, TransportError> {
-        self(request)
-    }
-}

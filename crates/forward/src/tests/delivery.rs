@@ -70,6 +70,24 @@ fn after_a_kill_everything_is_there_at_least_once() {
 }
 
 #[test]
+fn an_idle_sender_keeps_its_cursor_after_a_second() {
+    let dir = tempfile::tempdir().unwrap();
+    let centre = Centre::new();
+    let clock = Arc::new(ManualClock::new(0));
+    let forward = open_at(dir.path(), eager(), &centre, Arc::clone(&clock) as Arc<dyn Clock>);
+    scrape(&forward, 5, 1);
+    centre.wait_for_samples(5);
+    while !dir.path().join("cursor").exists() {
+        clock.advance_ms(100);
+        forward.wake();
+        std::thread::yield_now();
+    }
+    drop(forward);
+    let forward = open(dir.path(), eager(), &centre);
+    assert_eq!(forward.stats().samples_pending, 0);
+}
+
+#[test]
 fn shards_keep_the_order_of_every_series() {
     let dir = tempfile::tempdir().unwrap();
     let centre = Centre::down();
