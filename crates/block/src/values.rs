@@ -44,6 +44,8 @@ const FLOAT_BITS: u8 = 15;
 
 /// Shorter columns never win by pco, whose head alone is some 20 bytes.
 const PCO_COUNT_MIN: usize = 64;
+/// Of 12; higher ones gain less than 0.1 % on columns of 480 to 5760 samples.
+const PCO_LEVEL: usize = 6;
 
 /// Encodes columns; keeps its memory from column to column.
 #[derive(Debug, Default)]
@@ -65,7 +67,8 @@ impl ValueEncoder {
         let payload = out.len();
         out[start] |= self.put_packed(values.len(), out);
         let worth_it = effort == Effort::Small && self.scaled.mantissas.len() >= PCO_COUNT_MIN;
-        if worth_it && let Some(smaller) = self.by_pco(out.len() - payload) {
+        let deltas = out[start] & KIND_MASK == PACKED_DELTAS;
+        if worth_it && let Some(smaller) = self.by_pco(deltas, out.len() - payload) {
             out[start] = out[start] & !KIND_MASK | PCO;
             out.truncate(payload);
             out.extend_from_slice(&smaller);
@@ -107,9 +110,11 @@ impl ValueEncoder {
         }
     }
 
-    /// The integers by pco, when that takes less than `bytes_max`.
-    fn by_pco(&self, bytes_max: usize) -> Option<Vec<u8>> {
-        let config = ChunkConfig::default().with_compression_level(8).with_delta_spec(DeltaSpec::Auto);
+    /// The integers, or their differences, by pco, when that takes less than `bytes_max`. Pco could find out by itself
+    /// whether differences are better; telling it what bit packing found makes it three times faster and as small.
+    fn by_pco(&self, deltas: bool, bytes_max: usize) -> Option<Vec<u8>> {
+        let delta = if deltas { DeltaSpec::TryConsecutive(1) } else { DeltaSpec::NoOp };
+        let config = ChunkConfig::default().with_compression_level(PCO_LEVEL).with_delta_spec(delta);
         let bytes = pco::standalone::simple_compress(&self.scaled.mantissas, &config).ok()?;
         (bytes.len() < bytes_max).then_some(bytes)
     }

@@ -11,9 +11,12 @@ use bongsu_model::{Labels, STALE_NAN, SampleBuffer};
 
 const VERSION_1: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/data/version-1.block");
 
+/// A value by the number of its sample.
+type Value = fn(i64) -> f64;
+
 /// One series for each codec, form and kind of exception; two of each so that postings have neighbours and gaps.
 fn series() -> Vec<(Labels, SampleBuffer)> {
-    let columns: [(&str, fn(i64) -> f64); 8] = [
+    let columns: [(&str, Value); 8] = [
         ("constant", |_| 1.0),
         ("counter", |i| (1_000_000 + i * 100 + i * i % 7) as f64),
         ("decimals", |i| (i * 37 % 1000) as f64 / 1000.0),
