@@ -155,6 +155,38 @@ const stories = {
     assert.deepEqual(complaints, []);
   },
 
+  async 'trouble and emptiness are explained'(browser) {
+    const { page } = await visitor(browser);
+    await page.route('**/api/v1/**', (route) => route.abort());
+    await page.goto(`${BASE_URL}/hosts`);
+    await page.getByRole('alert').waitFor();
+    await shot(page, 'hosts-unreachable');
+    await page.goto(`${BASE_URL}/hosts/somewhere`);
+    await page.locator('[data-panel=cpu] [data-ready=true]').waitFor();
+    await shot(page, 'host-unreachable');
+    await page.unroute('**/api/v1/**');
+
+    const nothing = { status: 'success', data: { resultType: 'vector', result: [] } };
+    await page.route('**/api/v1/**', (route) => route.fulfill({ json: nothing }));
+    await page.goto(`${BASE_URL}/hosts`);
+    await live(page, '[data-type=hosts]', 0);
+    await page.getByText('No hosts yet').waitFor();
+    await shot(page, 'hosts-empty');
+    await page.goto(`${BASE_URL}/explore?query=nothing`);
+    await page.getByText('No data', { exact: true }).waitFor();
+    await shot(page, 'explore-nothing');
+  },
+
+  async 'the tenant of the settings goes with every request'(browser) {
+    const { page } = await visitor(browser);
+    await page.goto(`${BASE_URL}/hosts`);
+    await page.getByRole('button', { name: 'Settings' }).click();
+    const sent = page.waitForRequest((request) => request.headers()['x-scope-orgid'] === 'acme');
+    await page.getByPlaceholder('anonymous').fill('acme');
+    await page.getByPlaceholder('anonymous').press('Enter');
+    assert.match((await sent).url(), /\/api\/v1\/query/);
+  },
+
   async 'status tells what runs'(browser) {
     const { page, complaints } = await visitor(browser, { theme: 'light' });
     await page.goto(`${BASE_URL}/status`);

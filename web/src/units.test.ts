@@ -7,6 +7,9 @@ describe('formatValue', () => {
     [1234567, 'none', '1234567'],
     [0.1 + 0.2, 'none', '0.3'],
     [1e-9, 'none', '1e-9'],
+    [0.000545454, 'none', '0.0005455'],
+    [2.21326, 'none', '2.213'],
+    [123456.7, 'none', '123457'],
     [1234, 'short', '1.23k'],
     [999, 'short', '999'],
     [0, 'bytes', '0 B'],
@@ -38,6 +41,7 @@ describe('formatTicks', () => {
   });
   test('close ticks get as many decimals as they need', () => {
     expect(formatTicks([0.25, 0.5], 'none')).toEqual(['0.25', '0.5']);
+    expect(formatTicks([99.955, 99.96], 'none')).toEqual(['99.955', '99.96']);
     expect(formatTicks([1000, 1500], 'short')).toEqual(['1k', '1.5k']);
   });
 });

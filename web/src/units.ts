@@ -46,9 +46,9 @@ export function formatValue(value: number, unit: Unit, digits?: number): string 
 /** Writes the ticks of an axis with as many decimals as each needs, and no more. */
 export function formatTicks(ticks: readonly number[], unit: Unit): string[] {
   return ticks.map((tick) => {
+    if (unit === 'none') return plain(tick, 9);
     // Ticks are round numbers, so that a few decimals say all; those that are zero say nothing.
-    const digits = unit === 'none' ? undefined : 4;
-    return formatValue(tick, unit, digits).replace(/(\.\d*?)0+(?=\D|$)/, '$1').replace(/\.(?=\D|$)/, '');
+    return formatValue(tick, unit, 4).replace(/(\.\d*?)0+(?=\D|$)/, '$1').replace(/\.(?=\D|$)/, '');
   });
 }
 
@@ -93,13 +93,13 @@ function unitOfMetric(metric: string, perSecond: boolean): Unit {
   return perSecond && metric.endsWith('_total') ? 'perSecond' : 'none';
 }
 
-/** A number as it is, kept short: at most six significant digits, exponents only where needed. */
-function plain(value: number): string {
+/** A number as it is, kept short: its whole part, `significant` digits in all, exponents only where needed. */
+function plain(value: number, significant = 4): string {
   if (value === 0) return '0';
   const size = Math.abs(value);
   if (size >= 1e15 || size < 1e-6) return value.toExponential(3).replace(/\.?0+e/, 'e');
   if (Number.isInteger(value)) return String(value);
-  const fraction = Math.max(0, Math.min(9, 5 - Math.floor(Math.log10(size))));
+  const fraction = Math.max(0, Math.min(12, significant - 1 - Math.floor(Math.log10(size))));
   return String(Number(value.toFixed(fraction)));
 }
 
