@@ -11,19 +11,23 @@ mod duration;
 mod error;
 mod function;
 mod lexer;
+mod operator;
 mod parser;
+mod pretty;
 mod printer;
 mod string;
 #[cfg(test)]
 mod tests;
+mod tree;
 
 pub use ast::{
-    AggregateExpr, AggregateOp, At, BinaryExpr, BinaryOp, Call, Cardinality, Duration, Expr, ExprKind, Extent, Fill,
-    MatrixSelector, NumberLiteral, Span, SubqueryExpr, UnaryExpr, UnaryOp, ValueType, VectorMatching, VectorSelector,
+    AggregateExpr, At, BinaryExpr, Call, Cardinality, Duration, Expr, ExprKind, Extent, Fill, MatrixSelector,
+    NumberLiteral, Span, SubqueryExpr, UnaryExpr, ValueType, VectorMatching, VectorSelector,
 };
 pub use duration::{DurationError, DurationExpr, DurationOp, QueryWindow};
 pub use error::ParseError;
 pub use function::{FUNCTIONS, Function, FunctionId};
+pub use operator::{AggregateOp, BinaryOp, UnaryOp};
 pub use parser::parse;
 
 /// Bounds and switches of the parser.

@@ -15,7 +15,7 @@ impl Display for Expr {
         let spine: Vec<&Self> = self.left_spine().collect();
         for expr in spine.into_iter().rev() {
             match &expr.kind {
-                ExprKind::Binary(binary) => write_operator_and_rhs(binary, f)?,
+                ExprKind::Binary(binary) => write!(f, " {} {}", Operator(binary), binary.rhs)?,
                 ExprKind::Number(number) => number.fmt(f)?,
                 ExprKind::String(text) => Quoted(text).fmt(f)?,
                 ExprKind::Vector(selector) => selector.fmt(f)?,
@@ -87,12 +87,21 @@ impl Display for MatrixSelector {
 
 impl Display for SubqueryExpr {
     fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
-        write!(f, "{}[{}:", self.expr, self.range)?;
-        if let Some(step) = &self.step {
+        write!(f, "{}{}", self.expr, SubqueryTail(self))
+    }
+}
+
+/// What follows the inner expression: `[1h:5m] offset 1m`.
+pub(crate) struct SubqueryTail<'a>(pub &'a SubqueryExpr);
+
+impl Display for SubqueryTail<'_> {
+    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        write!(f, "[{}:", self.0.range)?;
+        if let Some(step) = &self.0.step {
             step.fmt(f)?;
         }
         f.write_str("]")?;
-        write_at_and_offset(f, self.at, &self.offset)
+        write_at_and_offset(f, self.0.at, &self.0.offset)
     }
 }
 
@@ -105,28 +114,39 @@ impl Display for Call {
 
 impl Display for AggregateExpr {
     fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
-        f.write_str(self.op.as_str())?;
-        if self.without || !self.grouping.is_empty() {
-            f.write_str(if self.without { " without " } else { " by " })?;
-            write_labels(f, &self.grouping)?;
-            f.write_str(" ")?;
-        }
         match &self.param {
-            Some(param) => write!(f, "({param}, {})", self.expr),
-            None => write!(f, "({})", self.expr),
+            Some(param) => write!(f, "{}({param}, {})", AggregateHead(self), self.expr),
+            None => write!(f, "{}({})", AggregateHead(self), self.expr),
         }
     }
 }
 
-fn write_operator_and_rhs(binary: &BinaryExpr, f: &mut Formatter<'_>) -> fmt::Result {
-    write!(f, " {}", binary.op)?;
-    if binary.return_bool {
-        f.write_str(" bool")?;
+/// What stands before the arguments: `sum by (job) `.
+pub(crate) struct AggregateHead<'a>(pub &'a AggregateExpr);
+
+impl Display for AggregateHead<'_> {
+    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        f.write_str(self.0.op.as_str())?;
+        if self.0.without || !self.0.grouping.is_empty() {
+            f.write_str(if self.0.without { " without " } else { " by " })?;
+            write_labels(f, &self.0.grouping)?;
+            f.write_str(" ")?;
+        }
+        Ok(())
     }
-    if let Some(matching) = &binary.matching {
-        matching.fmt(f)?;
+}
+
+/// What stands between the operands: `* on (job) group_left ()`.
+pub(crate) struct Operator<'a>(pub &'a BinaryExpr);
+
+impl Display for Operator<'_> {
+    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        f.write_str(self.0.op.as_str())?;
+        if self.0.return_bool {
+            f.write_str(" bool")?;
+        }
+        self.0.matching.as_ref().map_or(Ok(()), |matching| matching.fmt(f))
     }
-    write!(f, " {}", binary.rhs)
 }
 
 impl Display for VectorMatching {

@@ -686,3 +686,48 @@ mod random {
         }
     }
 }
+
+#[test]
+fn long_queries_are_set_over_several_lines() {
+    let check = |query: &str, expected: Expect| {
+        let expr = ok(query);
+        let pretty = expr.pretty();
+        assert!(ok(&pretty) == expr, "{pretty}");
+        expected.assert_eq(&pretty);
+    };
+    check("sum( rate(a[5m]) )", expect![[r#"sum(rate(a[5m]))"#]]);
+    check(
+        "sum by (job, instance) (rate(http_requests_total{job=\"a\"}[5m])) / on (job) group_left \
+         -sum without (x) (rate(http_requests_total{code=~\"5..\"}[5m] offset 1d))",
+        expect![[r#"
+              sum by (job, instance) (rate(http_requests_total{job="a"}[5m]))
+            / on (job) group_left ()
+              -sum without (x) (rate(http_requests_total{code=~"5.."}[5m] offset 1d))"#]],
+    );
+    check(
+        "topk(3, max_over_time((label_replace(some_rather_long_metric_name{label=\"value\", other=\"value\"}, \
+         \"destination\", \"$1\", \"source\", \"(.*)\") + b + c)[1h:5m] @ end()))",
+        expect![[r#"
+            topk(
+              3,
+              max_over_time(
+                (
+                      label_replace(
+                        some_rather_long_metric_name{label="value",other="value"},
+                        "destination",
+                        "$1",
+                        "source",
+                        "(.*)"
+                      )
+                    +
+                      b
+                  +
+                    c
+                )[1h:5m] @ end()
+              )
+            )"#]],
+    );
+    let sum = vec!["a_metric_name"; 2_000].join(" + ");
+    let pretty = ok(&sum).pretty();
+    assert!(ok(&pretty) == ok(&sum));
+}
