@@ -122,7 +122,7 @@ fn parse_series(series: &str) -> Labels {
 
 /// The collector that a metric belongs to, as far as the reference has more of them than we do.
 fn is_ours(labels: &Labels, ours: &BTreeSet<&str>) -> bool {
-    const OTHERS: [&str; 3] = ["node_selinux_", "node_textfile_", "node_udp_queues"];
+    const OTHERS: [&str; 2] = ["node_selinux_", "node_udp_queues"];
     !OTHERS.iter().any(|prefix| labels.metric_name().starts_with(prefix))
         && labels.get("collector").is_none_or(|collector| ours.contains(collector))
 }

@@ -155,7 +155,8 @@ pub(super) fn parse_integer(text: &str) -> Option<f64> {
     }
 }
 
-fn read_text(path: &Path) -> Result<String, CollectError> {
+/// The text of a file, up to a cap.
+pub(super) fn read_text(path: &Path) -> Result<String, CollectError> {
     let mut bytes = Vec::with_capacity(4096);
     let read = File::open(path).and_then(|file| file.take(PROC_FILE_BYTES_MAX + 1).read_to_end(&mut bytes));
     match read {

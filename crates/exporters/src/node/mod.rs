@@ -25,6 +25,7 @@ mod schedstat;
 mod sockstat;
 mod softnet;
 mod stat;
+mod textfile;
 mod thermal_zone;
 mod time;
 mod timex;
@@ -73,6 +74,7 @@ const COLLECTORS: &[(&str, Constructor)] = &[
     ("sockstat", |_, _| Ok(Box::new(sockstat::SockStat))),
     ("softnet", |_, _| Ok(Box::new(softnet::SoftNet))),
     ("stat", |_, _| Ok(Box::new(stat::Stat))),
+    ("textfile", |options, _| Ok(Box::new(textfile::TextFile::new(options)))),
     ("thermal_zone", |_, _| Ok(Box::new(thermal_zone::ThermalZone))),
     ("time", |_, clock| Ok(Box::new(time::Time::new(Arc::clone(clock))))),
     ("timex", |_, _| Ok(Box::new(timex::Timex))),

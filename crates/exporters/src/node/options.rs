@@ -32,6 +32,8 @@ pub struct Options {
     pub netclass_ignored_devices: String,
     /// `--collector.netstat.fields`, a regular expression of the fields to keep.
     pub netstat_fields: String,
+    /// `--collector.textfile.directory`: where jobs of the host leave `*.prom` files.
+    pub textfile_directories: Vec<PathBuf>,
     /// `--collector.vmstat.fields`, a regular expression of the fields to keep.
     pub vmstat_fields: String,
     /// Names of the collectors that run; see [`Options::set_enabled`].
@@ -63,6 +65,7 @@ impl Default for Options {
                 r"|Udp6?_(InDatagrams|OutDatagrams|NoPorts|RcvbufErrors|SndbufErrors))$",
             )
             .into(),
+            textfile_directories: Vec::new(),
             vmstat_fields: r"^(oom_kill|pgpg|pswp|pg.*fault).*".into(),
             enabled: collector_names().collect(),
         }

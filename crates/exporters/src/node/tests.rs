@@ -99,6 +99,9 @@ fn a_wrong_pattern_is_refused_by_the_name_of_its_option() {
 }
 
 proptest! {
+    // Each case writes a tree of files.
+    #![proptest_config(ProptestConfig::with_cases(48))]
+
     /// Whatever stands in the files, a collection ends without a panic.
     #[test]
     fn no_text_panics(text in "([a-z0-9_:=(). \t%-]{0,12}[ :\n]){0,30}") {
