@@ -17,6 +17,8 @@ pub struct ClientOptions {
     pub insecure_skip_verify: bool,
     /// PEM certificates to trust in place of the built-in roots.
     pub ca_pem: Option<Vec<u8>>,
+    /// The client's own certificate chain and key in one PEM text.
+    pub identity_pem: Option<Vec<u8>>,
     /// A proxy for all requests.
     pub proxy_url: Option<String>,
 }
@@ -29,6 +31,7 @@ impl Default for ClientOptions {
             follow_redirects: true,
             insecure_skip_verify: false,
             ca_pem: None,
+            identity_pem: None,
             proxy_url: None,
         }
     }
@@ -114,6 +117,9 @@ impl Client {
         }
         if let Some(pem) = &options.ca_pem {
             builder = builder.tls_certs_only(reqwest::Certificate::from_pem_bundle(pem).map_err(bad)?);
+        }
+        if let Some(pem) = &options.identity_pem {
+            builder = builder.identity(reqwest::Identity::from_pem(pem).map_err(bad)?);
         }
         builder.build().map(Self).map_err(bad)
     }

@@ -1,1 +1,15 @@
-//! Written with the crate's first module.
+//! The centre: a store, a query engine and the API over them, started and stopped as one.
+//!
+//! ```text
+//! Options ─► Server::start ─► opens the store (replays the log) ─► listens ─► ready
+//!                              └ maintenance thread: flush, merge, retention
+//! Server::stop ─► not ready ─► requests under way finish ─► flush ─► closed
+//! ```
+
+mod config;
+mod maintenance;
+mod readings;
+mod server;
+
+pub use config::{Config, Limits};
+pub use server::Server;

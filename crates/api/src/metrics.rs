@@ -1,0 +1,62 @@
+//! What the API counts of itself.
+
+use bongsu_telemetry::{Counter, Family, Gauge, Histogram, Metric};
+
+pub(crate) static HTTP_REQUESTS: Family<2> =
+    Family::new("bongsu_http_requests_total", "HTTP requests by handler and status.", ["handler", "code"]);
+pub(crate) static HTTP_SECONDS: Histogram<9> = Histogram::new(
+    "bongsu_http_request_duration_seconds",
+    "Time from the request head to the answer's head.",
+    [0.001, 0.005, 0.01, 0.05, 0.1, 0.5, 1.0, 5.0, 30.0],
+);
+pub(crate) static PUSH_SAMPLES: Counter =
+    Counter::new("bongsu_push_samples_total", "Samples taken in by remote write.");
+pub(crate) static PUSH_BYTES: Counter =
+    Counter::new("bongsu_push_received_bytes_total", "Bytes of remote write bodies as they came.");
+pub(crate) static PUSH_REJECTED: Family<2> = Family::new(
+    "bongsu_push_rejected_samples_total",
+    "Samples that were refused, by tenant and reason.",
+    ["tenant", "reason"],
+);
+pub(crate) static PUSH_BUSY: Counter =
+    Counter::new("bongsu_push_busy_total", "Pushes answered 503 because too many bytes were in flight.");
+pub(crate) static QUERIES: Family<1> = Family::new("bongsu_queries_total", "Queries by outcome.", ["outcome"]);
+pub(crate) static QUERIES_RUNNING: Gauge = Gauge::new("bongsu_queries_running", "Queries being evaluated now.");
+pub(crate) static QUERY_SECONDS: Histogram<9> = Histogram::new(
+    "bongsu_query_duration_seconds",
+    "Evaluation time of queries.",
+    [0.001, 0.005, 0.01, 0.05, 0.1, 0.5, 1.0, 5.0, 30.0],
+);
+
+/// All metrics of this crate.
+pub static METRICS: &[&dyn Metric] = &[
+    &HTTP_REQUESTS,
+    &HTTP_SECONDS,
+    &PUSH_SAMPLES,
+    &PUSH_BYTES,
+    &PUSH_REJECTED,
+    &PUSH_BUSY,
+    &QUERIES,
+    &QUERIES_RUNNING,
+    &QUERY_SECONDS,
+];
+
+/// A small closed set of names for the `handler` label: paths hold label names and would be unbounded.
+pub(crate) fn handler_of(path: &str) -> &'static str {
+    let path = path.strip_prefix("/prometheus").unwrap_or(path);
+    match path.strip_prefix("/api/v1/").map(|rest| rest.split('/').next().unwrap_or("")) {
+        Some("push" | "write" | "receive" | "metrics") => "push",
+        Some("query") => "query",
+        Some("query_range") => "query_range",
+        Some("series") => "series",
+        Some("labels") => "labels",
+        Some("label") => "label_values",
+        Some("metadata") => "metadata",
+        Some("status") => "status",
+        Some("admin") => "admin",
+        Some(_) => "api_other",
+        None if path.starts_with("/-/") => "health",
+        None if path == "/metrics" => "metrics",
+        None => "page",
+    }
+}

@@ -1,0 +1,15 @@
+//! Pretty-printing of queries.
+
+use axum::response::Response;
+use bongsu_syntax::ParseOptions;
+
+use crate::error::ApiError;
+use crate::params::Params;
+
+/// The query in canonical form.
+pub(super) async fn format_query(params: Params) -> Result<Response, ApiError> {
+    let text = params.required("query")?;
+    let expr = bongsu_syntax::parse(text, &ParseOptions::default())
+        .map_err(|error| ApiError::bad_parameter("query", error))?;
+    Ok(super::success(&serde_json::json!(expr.to_string()).to_string()))
+}

@@ -1,0 +1,176 @@
+//! Instant and range queries.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
+
+use axum::extract::State;
+use axum::response::Response;
+use bongsu_model::TenantId;
+use bongsu_promql::{Engine, QueryContext, QueryError, QueryOutput, Severity, Value};
+use bongsu_syntax::{Expr, ParseOptions};
+use bongsu_tsdb::Reader;
+use tokio::sync::SemaphorePermit;
+
+use super::json::write_value;
+use super::{blocking, json_response, success};
+use crate::error::{ApiError, ErrorType};
+use crate::metrics;
+use crate::params::Params;
+use crate::state::Api;
+use crate::tenant::Tenant;
+
+/// Points of one series that a range query may ask for, as in Prometheus.
+const POINTS_PER_SERIES_MAX: i64 = 11_000;
+
+pub(super) async fn instant(
+    State(api): State<Arc<Api>>,
+    Tenant(tenant): Tenant,
+    params: Params,
+) -> Result<Response, ApiError> {
+    let at_ms = params.time_ms("time")?.unwrap_or_else(|| api.clock.now_ms());
+    let job = Job::prepare(&params, &api)?;
+    job.run(&api, &tenant, move |engine, expr, reader, context| engine.instant(expr, at_ms, reader, context)).await
+}
+
+pub(super) async fn range(
+    State(api): State<Arc<Api>>,
+    Tenant(tenant): Tenant,
+    params: Params,
+) -> Result<Response, ApiError> {
+    let time = |name| params.time_ms(name)?.ok_or_else(|| ApiError::bad_parameter(name, "it is missing or empty"));
+    let (start_ms, end_ms) = (time("start")?, time("end")?);
+    if end_ms < start_ms {
+        return Err(ApiError::bad_parameter("end", "end timestamp must not be before start time"));
+    }
+    let step_ms =
+        params.duration_ms("step")?.ok_or_else(|| ApiError::bad_parameter("step", "it is missing or empty"))?;
+    if step_ms <= 0 {
+        let reason = "zero or negative query resolution step widths are not accepted. Try a positive integer";
+        return Err(ApiError::bad_parameter("step", reason));
+    }
+    if end_ms.saturating_sub(start_ms) / step_ms > POINTS_PER_SERIES_MAX {
+        return Err(ApiError::bad_data(format!(
+            "exceeded maximum resolution of {POINTS_PER_SERIES_MAX} points per timeseries. Try decreasing the query \
+             resolution (?step=XX)"
+        )));
+    }
+    let job = Job::prepare(&params, &api)?;
+    let work = move |engine: &Engine, expr: &Expr, reader: &Reader, context: &QueryContext| {
+        engine.range(expr, start_ms, end_ms, step_ms, reader, context)
+    };
+    job.run(&api, &tenant, work).await
+}
+
+/// Exemplars are not stored: for any valid query there are none.
+pub(super) async fn exemplars(params: Params) -> Result<Response, ApiError> {
+    parse(params.required("query")?)?;
+    Ok(success("[]"))
+}
+
+/// One query, understood and not yet run.
+struct Job {
+    text: String,
+    expr: Expr,
+    timeout: Duration,
+    lookback_ms: Option<i64>,
+    limit: usize,
+}
+
+impl Job {
+    fn prepare(params: &Params, api: &Api) -> Result<Self, ApiError> {
+        let text = params.required("query")?.to_owned();
+        let timeout_ms = params.duration_ms("timeout")?.unwrap_or(i64::MAX);
+        Ok(Self {
+            expr: parse(&text)?,
+            timeout: Duration::from_millis(u64::try_from(timeout_ms).unwrap_or(0)).min(api.limits.query_timeout),
+            lookback_ms: params.duration_ms("lookback_delta")?,
+            limit: params.limit()?,
+            text,
+        })
+    }
+
+    /// Waits for a slot, evaluates on the blocking pool and writes the answer. When the client goes away, this future is
+    /// dropped and the evaluation told to stop.
+    async fn run(
+        self,
+        api: &Arc<Api>,
+        tenant: &TenantId,
+        evaluate: impl FnOnce(&Engine, &Expr, &Reader, &QueryContext) -> Result<QueryOutput, QueryError> + Send + 'static,
+    ) -> Result<Response, ApiError> {
+        let deadline = Instant::now() + self.timeout;
+        let _slot = self.wait_for_slot(api).await?;
+        let stop = StopOnDrop(Arc::new(AtomicBool::new(false)));
+        let context = QueryContext {
+            cancel: Arc::clone(&stop.0),
+            deadline: Some(deadline),
+            lookback_ms: self.lookback_ms,
+            ..QueryContext::default()
+        };
+        let (engine, reader) = (Arc::clone(&api.engine), api.store.reader(tenant));
+        metrics::QUERIES_RUNNING.add(1);
+        let outcome = blocking(move || {
+            let start = Instant::now();
+            let output = evaluate(&engine, &self.expr, &reader, &context);
+            metrics::QUERIES_RUNNING.add(-1);
+            metrics::QUERY_SECONDS.observe(start.elapsed().as_secs_f64());
+            Ok(render(output?, &self.text, self.limit))
+        })
+        .await;
+        metrics::QUERIES.add([if outcome.is_ok() { "success" } else { "error" }], 1);
+        outcome.map(json_response)
+    }
+
+    async fn wait_for_slot<'a>(&self, api: &'a Api) -> Result<SemaphorePermit<'a>, ApiError> {
+        let busy = || ApiError::new(ErrorType::Timeout, "query timed out in query queue");
+        match tokio::time::timeout(self.timeout, api.query_slots.acquire()).await {
+            Ok(Ok(slot)) => Ok(slot),
+            _ => Err(busy()),
+        }
+    }
+}
+
+/// Tells a running query to stop when its request is over, however that came.
+struct StopOnDrop(Arc<AtomicBool>);
+
+impl Drop for StopOnDrop {
+    fn drop(&mut self) {
+        self.0.store(true, Ordering::Relaxed);
+    }
+}
+
+fn parse(text: &str) -> Result<Expr, ApiError> {
+    bongsu_syntax::parse(text, &ParseOptions::default()).map_err(|error| ApiError::bad_parameter("query", error))
+}
+
+/// The whole answer as text.
+fn render(mut output: QueryOutput, query: &str, limit: usize) -> String {
+    let mut warnings: Vec<String> = Vec::new();
+    let mut infos = Vec::new();
+    if truncate(&mut output.value, limit) {
+        warnings.push("results truncated due to limit".to_owned());
+    }
+    for annotation in &output.annotations {
+        let list = if annotation.severity == Severity::Warning { &mut warnings } else { &mut infos };
+        list.push(annotation.render(query));
+    }
+    let mut out = String::with_capacity(4096);
+    out.push_str("{\"status\":\"success\",\"data\":");
+    write_value(&mut out, &output.value);
+    for (name, list) in [("warnings", warnings), ("infos", infos)] {
+        if !list.is_empty() {
+            out.push_str(&format!(",\"{name}\":{}", serde_json::json!(list)));
+        }
+    }
+    out.push('}');
+    out
+}
+
+fn truncate(value: &mut Value, limit: usize) -> bool {
+    match value {
+        Value::Vector(samples) if samples.len() > limit => samples.truncate(limit),
+        Value::Matrix(series) if series.len() > limit => series.truncate(limit),
+        _ => return false,
+    }
+    true
+}

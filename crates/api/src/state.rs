@@ -1,0 +1,107 @@
+//! What every handler shares.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use bongsu_model::Clock;
+use bongsu_promql::Engine;
+use bongsu_telemetry::Registry;
+use bongsu_tsdb::Store;
+use tokio::sync::Semaphore;
+
+/// Bounds of requests.
+#[derive(Clone, Debug)]
+pub struct ApiLimits {
+    /// A compressed remote write body; larger ones are answered 413.
+    pub push_body_bytes_max: usize,
+    /// Compressed remote write bytes being worked on at once; more are answered 503 with `Retry-After`.
+    pub push_inflight_bytes_max: usize,
+    /// A form body of a query.
+    pub form_body_bytes_max: usize,
+    /// Queries evaluated at once; further ones wait within their timeout.
+    pub queries_concurrent_max: usize,
+    /// The longest that a query may take; also the default.
+    pub query_timeout: Duration,
+    /// Series that one selector, or one series request, may touch.
+    pub query_series_max: usize,
+}
+
+impl Default for ApiLimits {
+    fn default() -> Self {
+        Self {
+            push_body_bytes_max: 16 << 20,
+            push_inflight_bytes_max: 256 << 20,
+            form_body_bytes_max: 4 << 20,
+            queries_concurrent_max: 20,
+            query_timeout: Duration::from_secs(120),
+            query_series_max: 5_000_000,
+        }
+    }
+}
+
+/// What `status/buildinfo` says.
+#[derive(Clone, Debug, Default)]
+pub struct BuildInfo {
+    /// Bongsu's version.
+    pub version: &'static str,
+    /// The commit, or "".
+    pub revision: &'static str,
+}
+
+/// What the state is made of.
+pub struct ApiOptions {
+    /// Where samples are.
+    pub store: Store,
+    /// Who evaluates.
+    pub engine: Engine,
+    /// Own metrics.
+    pub registry: Registry,
+    /// The time of day.
+    pub clock: Arc<dyn Clock>,
+    /// Bounds.
+    pub limits: ApiLimits,
+    /// Who we are.
+    pub build: BuildInfo,
+}
+
+/// The state behind all routes.
+pub struct Api {
+    pub(crate) store: Store,
+    pub(crate) engine: Arc<Engine>,
+    pub(crate) registry: Registry,
+    pub(crate) clock: Arc<dyn Clock>,
+    pub(crate) limits: ApiLimits,
+    pub(crate) build: BuildInfo,
+    /// One permit per KiB of a push under way.
+    pub(crate) push_slots: Semaphore,
+    pub(crate) query_slots: Semaphore,
+    ready: AtomicBool,
+}
+
+impl Api {
+    /// The state; not ready until [`Api::set_ready`].
+    #[must_use]
+    pub fn new(options: ApiOptions) -> Self {
+        Self {
+            push_slots: Semaphore::new(options.limits.push_inflight_bytes_max / 1024),
+            query_slots: Semaphore::new(options.limits.queries_concurrent_max),
+            store: options.store,
+            engine: Arc::new(options.engine),
+            registry: options.registry,
+            clock: options.clock,
+            limits: options.limits,
+            build: options.build,
+            ready: AtomicBool::new(false),
+        }
+    }
+
+    /// Says whether `/-/ready` answers 200: set after start, taken back when the shutdown begins.
+    pub fn set_ready(&self, ready: bool) {
+        self.ready.store(ready, Ordering::Release);
+    }
+
+    pub(crate) fn is_ready(&self) -> bool {
+        self.ready.load(Ordering::Acquire)
+    }
+}

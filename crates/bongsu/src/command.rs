@@ -1,0 +1,37 @@
+//! What each subcommand does.
+
+mod agent;
+mod check;
+mod server;
+
+use clap::CommandFactory;
+
+use crate::cli::{Cli, Command};
+
+pub(crate) fn run(cli: Cli) -> anyhow::Result<()> {
+    bongsu_telemetry::init_logging(&cli.log, bongsu_telemetry::LogFormat::Text).map_err(anyhow::Error::msg)?;
+    match cli.command {
+        Command::Server(args) => block_on(server::run(args)),
+        Command::Agent(args) => block_on(agent::run(args)),
+        Command::Check(command) => check::run(&command),
+        Command::Completion { shell } => {
+            clap_complete::generate(shell, &mut Cli::command(), "bongsu", &mut std::io::stdout());
+            Ok(())
+        }
+    }
+}
+
+fn block_on(work: impl Future<Output = anyhow::Result<()>>) -> anyhow::Result<()> {
+    tokio::runtime::Builder::new_multi_thread().enable_all().build()?.block_on(work)
+}
+
+/// Resolves at Ctrl-C or SIGTERM.
+async fn stop_signal() -> anyhow::Result<()> {
+    let mut terminate = tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate())?;
+    tokio::select! {
+        outcome = tokio::signal::ctrl_c() => outcome?,
+        _ = terminate.recv() => {}
+    }
+    tracing::info!("stopping");
+    Ok(())
+}

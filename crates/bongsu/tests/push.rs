@@ -1,0 +1,210 @@
+//! The remote write receiver and the query API on the real binary: what is answered to good, bad and odd requests.
+
+use std::path::Path;
+
+use bongsu_model::{Labels, Sample};
+use bongsu_testkit::http::{Answer, Http};
+use bongsu_testkit::process::{Centre, percent_encode};
+use bongsu_testkit::push;
+
+struct Fixture {
+    centre: Centre,
+    http: Http,
+    dir: tempfile::TempDir,
+}
+
+impl Fixture {
+    fn start(extra_args: &[&str]) -> Self {
+        let dir = tempfile::tempdir().unwrap();
+        let centre = Centre::start(Path::new(env!("CARGO_BIN_EXE_bongsu")), &dir.path().join("data"), extra_args);
+        Self { centre, http: Http::default(), dir }
+    }
+
+    fn push(&self, path: &str, tenant: &str, body: &[u8]) -> Answer {
+        push::send(&self.http, &format!("{}{path}", self.centre.url), tenant, body).unwrap()
+    }
+
+    fn get(&self, path: &str) -> Answer {
+        self.http.get(&format!("{}{path}", self.centre.url)).unwrap()
+    }
+
+    /// `value@seconds` of the only series, read from a range selector.
+    fn points(&self, query: &str, at_seconds: f64) -> String {
+        let result = self.centre.query(query, at_seconds);
+        let series = result.as_array().unwrap();
+        let points = series.iter().flat_map(|one| one["values"].as_array().unwrap());
+        points.map(|p| format!("{}@{}", p[1].as_str().unwrap(), p[0])).collect::<Vec<_>>().join(" ")
+    }
+}
+
+fn series(labels: &[(&str, &str)], samples: &[(i64, f64)]) -> (Labels, Vec<Sample>) {
+    let samples = samples.iter().map(|(timestamp_ms, value)| Sample { timestamp_ms: *timestamp_ms, value: *value });
+    (Labels::from_pairs(labels.iter().copied()), samples.collect())
+}
+
+#[test]
+fn every_path_takes_a_push_and_tenants_are_apart() {
+    let f = Fixture::start(&["--retention", "100y"]);
+    for (index, path) in
+        ["/api/v1/push", "/api/v1/write", "/api/v1/metrics/write", "/api/v1/receive"].into_iter().enumerate()
+    {
+        let body = push::body(&[series(&[("__name__", "m"), ("n", &index.to_string())], &[(1000, 1.0)])]);
+        let answer = f.push(path, "", &body);
+        assert_eq!((answer.status, answer.body.as_str()), (204, ""), "{path}");
+    }
+    assert_eq!(
+        f.push("/api/v1/push", "team-b", &push::body(&[series(&[("__name__", "m")], &[(1000, 7.0)])])).status,
+        204
+    );
+    assert_eq!(f.centre.query("count(m)", 1.0)[0]["value"][1], "4");
+    let url = format!("{}/api/v1/query?query=m&time=1", f.centre.url);
+    let other = f.http.get_with(&url, &[("x-scope-orgid", "team-b")]).unwrap().json();
+    assert_eq!(other["data"]["result"].as_array().unwrap().len(), 1);
+    assert_eq!(other["data"]["result"][0]["value"][1], "7");
+    let nobody = f.http.get_with(&url, &[("x-scope-orgid", "team-c")]).unwrap().json();
+    assert_eq!(nobody["data"]["result"].as_array().unwrap().len(), 0);
+    assert_eq!(f.push("/api/v1/push", "a/b", &push::body(&[])).status, 400);
+}
+
+#[test]
+fn bad_requests_say_what_is_wrong_and_good_samples_are_kept() {
+    let f = Fixture::start(&["--retention", "100y"]);
+    let garbage = f.push("/api/v1/push", "", b"this is not snappy");
+    assert_eq!(garbage.status, 400, "{}", garbage.body);
+    assert!(garbage.body.contains("snappy"), "{}", garbage.body);
+
+    let whole = bongsu_testkit::push::compressed(&[0x0a, 0x7f, 0x01]);
+    let truncated = f.push("/api/v1/push", "", &whole);
+    assert_eq!(truncated.status, 400, "{}", truncated.body);
+    assert!(truncated.body.contains("byte"), "{}", truncated.body);
+
+    let long = "x".repeat(70_000);
+    let mixed = push::body(&[
+        series(&[("__name__", "good")], &[(1000, 1.0)]),
+        series(&[("__name__", "bad"), ("label", &long)], &[(1000, 1.0)]),
+    ]);
+    let answer = f.push("/api/v1/push", "", &mixed);
+    assert_eq!(answer.status, 400, "{}", answer.body);
+    assert!(answer.body.contains("bad") && answer.body.contains("65536"), "{}", answer.body);
+    assert_eq!(f.centre.query("good", 1.0)[0]["value"][1], "1");
+    assert_eq!(f.push("/api/v1/push", "", &vec![0; 17 << 20]).status, 413);
+    assert_eq!(f.get("/api/v1/push").status, 405);
+}
+
+#[test]
+fn any_order_any_age_and_the_last_write_wins_also_after_flush_and_restart() {
+    let mut f = Fixture::start(&["--retention", "100y"]);
+    let day = 86_400_000;
+    let now = 1_767_225_600_000_i64;
+    let times = [(now, 5.0), (0, 1.0), (day, 2.0), (now - 60_000, 4.0), (500, 1.5)];
+    for (at, value) in times {
+        assert_eq!(
+            f.push("/api/v1/push", "", &push::body(&[series(&[("__name__", "m")], &[(at, value)])])).status,
+            204
+        );
+    }
+    let rewrite = push::body(&[series(&[("__name__", "m")], &[(day, 3.0)])]);
+    assert_eq!(f.http.post(&format!("{}/api/v1/admin/tsdb/flush", f.centre.url), &[], b"").unwrap().status, 204);
+    assert_eq!(f.push("/api/v1/push", "", &rewrite).status, 204);
+    let expected = "1@0 1.5@0.5 3@86400 4@1767225540 5@1767225600";
+    let query = "m[60y]";
+    assert_eq!(f.points(query, 1_767_225_600.0), expected);
+    assert_eq!(f.http.post(&format!("{}/api/v1/admin/tsdb/compact", f.centre.url), &[], b"").unwrap().status, 204);
+    assert_eq!(f.points(query, 1_767_225_600.0), expected);
+    assert_eq!(f.centre.process.terminate(), Some(0));
+    f.centre =
+        Centre::start(Path::new(env!("CARGO_BIN_EXE_bongsu")), &f.dir.path().join("data"), &["--retention", "100y"]);
+    assert_eq!(f.points(query, 1_767_225_600.0), expected);
+}
+
+#[test]
+fn samples_beyond_the_retention_are_refused_by_name() {
+    let f = Fixture::start(&["--retention", "1d"]);
+    let answer = f.push("/api/v1/push", "", &push::body(&[series(&[("__name__", "old")], &[(1000, 1.0)])]));
+    assert_eq!(answer.status, 400, "{}", answer.body);
+    assert!(answer.body.contains("old") && answer.body.contains("retention"), "{}", answer.body);
+}
+
+#[test]
+fn the_query_api_speaks_as_prometheus_does() {
+    let f = Fixture::start(&["--retention", "100y"]);
+    let samples: Vec<_> = (0..61).map(|i| (i * 15_000, i as f64)).collect();
+    let labels = [("__name__", "http_requests_total"), ("job", "api"), ("host.name", "a\"b")];
+    assert_eq!(f.push("/api/v1/push", "", &push::body(&[series(&labels, &samples)])).status, 204);
+    for (path, expected) in [
+        (
+            "/api/v1/query?query=1%2B1&time=1.5",
+            r#"{"status":"success","data":{"resultType":"scalar","result":[1.500,"2"]}}"#,
+        ),
+        (
+            "/api/v1/query?query=%22a%22&time=1",
+            r#"{"status":"success","data":{"resultType":"string","result":[1,"a"]}}"#,
+        ),
+        (
+            "/prometheus/api/v1/query?query=sum(http_requests_total)&time=30",
+            r#"{"status":"success","data":{"resultType":"vector","result":[{"metric":{},"value":[30,"2"]}]}}"#,
+        ),
+        (
+            "/api/v1/query_range?query=http_requests_total&start=0&end=30&step=15",
+            r#"{"status":"success","data":{"resultType":"matrix","result":[{"metric":{"__name__":"http_requests_total","host.name":"a\"b","job":"api"},"values":[[0,"0"],[15,"1"],[30,"2"]]}]}}"#,
+        ),
+        ("/api/v1/labels", r#"{"status":"success","data":["__name__","host.name","job"]}"#),
+        ("/api/v1/label/job/values", r#"{"status":"success","data":["api"]}"#),
+        ("/api/v1/label/U__host_2e_name/values", r#"{"status":"success","data":["a\"b"]}"#),
+        (
+            "/api/v1/series?match[]=http_requests_total",
+            r#"{"status":"success","data":[{"__name__":"http_requests_total","host.name":"a\"b","job":"api"}]}"#,
+        ),
+        ("/api/v1/metadata", r#"{"status":"success","data":{}}"#),
+    ] {
+        let answer = f.get(path);
+        assert_eq!((answer.status, answer.body.as_str()), (200, expected), "{path}");
+    }
+    for (path, status, kind) in [
+        ("/api/v1/query?query=sum(", 400, "bad_data"),
+        ("/api/v1/query", 400, "bad_data"),
+        ("/api/v1/query?query=1&time=noon", 400, "bad_data"),
+        ("/api/v1/query_range?query=1&start=0&end=1000000&step=1", 400, "bad_data"),
+        ("/api/v1/query_range?query=1&start=10&end=0&step=1", 400, "bad_data"),
+        ("/api/v1/series", 400, "bad_data"),
+        ("/api/v1/nonsense", 404, "not_found"),
+    ] {
+        let answer = f.get(path);
+        assert_eq!(answer.status, status, "{path}: {}", answer.body);
+        assert_eq!(answer.json()["errorType"], kind, "{path}");
+        assert_eq!(answer.json()["status"], "error", "{path}");
+    }
+    assert_eq!(f.get("/api/v1/status/buildinfo").json()["data"]["application"], "Bongsu");
+    assert_eq!(f.get("/-/healthy").status, 200);
+    assert!(f.get("/metrics").body.contains("bongsu_push_samples_total 61"));
+    assert!(f.get("/explore").body.contains("<html"));
+}
+
+#[test]
+fn forms_and_compression() {
+    let f = Fixture::start(&["--retention", "100y"]);
+    let many: Vec<_> = (0..200).map(|i| series(&[("__name__", "m"), ("i", &i.to_string())], &[(1000, 1.0)])).collect();
+    assert_eq!(f.push("/api/v1/push", "", &push::body(&many)).status, 204);
+    let url = format!("{}/api/v1/query", f.centre.url);
+    let form = format!("query={}&time=1", percent_encode("count(m)"));
+    let headers = [("content-type", "application/x-www-form-urlencoded")];
+    let answer = f.http.post(&url, &headers, form.as_bytes()).unwrap();
+    assert_eq!(answer.json()["data"]["result"][0]["value"][1], "200");
+    let plain = f.http.get_with(&format!("{url}?query=m&time=1"), &[("accept-encoding", "identity")]).unwrap();
+    assert_eq!(plain.content_encoding, None);
+    let squeezed = f.http.get_with(&format!("{url}?query=m&time=1"), &[("accept-encoding", "gzip")]).unwrap();
+    assert_eq!(squeezed.json()["data"]["result"].as_array().unwrap().len(), 200);
+}
+
+#[test]
+fn a_second_process_on_the_same_data_is_refused() {
+    let f = Fixture::start(&[]);
+    let output = std::process::Command::new(env!("CARGO_BIN_EXE_bongsu"))
+        .args(["server", "--listen", "127.0.0.1:0", "--data"])
+        .arg(f.dir.path().join("data"))
+        .output()
+        .unwrap();
+    assert!(!output.status.success());
+    let text = String::from_utf8_lossy(&output.stderr);
+    assert!(text.contains("lock"), "{text}");
+}

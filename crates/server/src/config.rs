@@ -1,0 +1,75 @@
+//! The centre's settings: a file, and flags over it.
+
+use std::net::{Ipv4Addr, SocketAddr};
+use std::path::PathBuf;
+
+use bongsu_config::{ByteSize, Duration};
+use serde::Deserialize;
+
+/// What `bongsu server --config FILE` reads. Every field has a default, unknown ones are errors.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Config {
+    /// Where to listen; one port for everything. Default 127.0.0.1:9009.
+    pub listen: SocketAddr,
+    /// The data directory, made when missing. Default `data`.
+    pub data: PathBuf,
+    /// How long samples are kept, from their own time. Default 1y.
+    pub retention: Duration,
+    /// How many bytes of blocks are kept, oldest go first. Default: no bound.
+    pub retention_size: Option<ByteSize>,
+    /// Bounds.
+    pub limits: Limits,
+}
+
+impl Default for Config {
+    fn default() -> Self {
+        Self {
+            listen: SocketAddr::from((Ipv4Addr::LOCALHOST, 9009)),
+            data: PathBuf::from("data"),
+            retention: Duration::from_secs(365 * 24 * 3600),
+            retention_size: None,
+            limits: Limits::default(),
+        }
+    }
+}
+
+/// The `limits` section.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Limits {
+    /// Series of one tenant in memory. Default 5,000,000.
+    pub series_per_tenant: usize,
+    /// Labels of one series. Default 100.
+    pub labels_per_series: usize,
+    /// Bytes of a label name. Default 1KB.
+    pub label_name_size: ByteSize,
+    /// Bytes of a label value. Default 64KB.
+    pub label_value_size: ByteSize,
+    /// Bytes of a compressed remote write body. Default 16MB.
+    pub push_body_size: ByteSize,
+    /// Queries evaluated at once. Default 20.
+    pub queries_concurrent: usize,
+    /// The longest that a query may take. Default 2m.
+    pub query_timeout: Duration,
+    /// Samples that a query may hold in memory at a time. Default 50,000,000.
+    pub query_samples: u64,
+    /// Series that one selector may select. Default 1,000,000.
+    pub query_series: usize,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            series_per_tenant: 5_000_000,
+            labels_per_series: 100,
+            label_name_size: ByteSize::from_bytes(1 << 10),
+            label_value_size: ByteSize::from_bytes(64 << 10),
+            push_body_size: ByteSize::from_bytes(16 << 20),
+            queries_concurrent: 20,
+            query_timeout: Duration::from_secs(120),
+            query_samples: 50_000_000,
+            query_series: 1_000_000,
+        }
+    }
+}

@@ -1,0 +1,128 @@
+//! Start and stop.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+use anyhow::Context;
+use bongsu_api::{Api, ApiLimits, ApiOptions, BuildInfo};
+use bongsu_model::{Clock, SystemClock};
+use bongsu_promql::{Engine, EngineOptions};
+use bongsu_telemetry::Registry;
+use bongsu_tsdb::Store;
+use tokio::net::TcpListener;
+use tokio::sync::oneshot;
+use tokio::task::JoinHandle;
+
+use crate::config::Config;
+use crate::maintenance::Maintenance;
+use crate::readings;
+
+/// A running centre.
+pub struct Server {
+    address: SocketAddr,
+    api: Arc<Api>,
+    store: Store,
+    maintenance: Maintenance,
+    stop: oneshot::Sender<()>,
+    http: JoinHandle<std::io::Result<()>>,
+}
+
+impl Server {
+    /// Opens the store, binds the address and serves. The address is bound before the log is replayed, so that a port that
+    /// is taken is told at once.
+    ///
+    /// # Errors
+    /// When the address is taken, the data directory cannot be used or another process has it.
+    pub async fn start(config: Config, mut registry: Registry) -> anyhow::Result<Self> {
+        let listener = TcpListener::bind(config.listen)
+            .await
+            .with_context(|| format!("cannot listen on {}; choose another address with --listen", config.listen))?;
+        let address = listener.local_addr()?;
+        let clock: Arc<dyn Clock> = Arc::new(SystemClock);
+        let options = store_options(&config, Arc::clone(&clock));
+        let (store, report) = tokio::task::spawn_blocking(move || Store::open(options)).await??;
+        readings::tell(&report);
+        bongsu_telemetry::process_metrics(&mut registry);
+        registry.add(bongsu_api::METRICS);
+        readings::register(&mut registry, &store);
+        let api = Arc::new(Api::new(ApiOptions {
+            store: store.clone(),
+            engine: Engine::new(engine_options(&config))?,
+            registry,
+            clock,
+            limits: api_limits(&config),
+            build: BuildInfo { version: env!("CARGO_PKG_VERSION"), revision: "" },
+        }));
+        let maintenance = Maintenance::start(store.clone())?;
+        let (stop, stopped) = oneshot::channel();
+        let router = bongsu_api::router(Arc::clone(&api));
+        let shutdown = async {
+            // A dropped sender also means stop.
+            let _ = stopped.await;
+        };
+        let http = tokio::spawn(bongsu_net::serve(listener, router, bongsu_net::ServerOptions::default(), shutdown));
+        api.set_ready(true);
+        Ok(Self { address, api, store, maintenance, stop, http })
+    }
+
+    /// Where it listens: the port is the real one when 0 was asked for.
+    #[must_use]
+    pub fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// Stops: requests under way finish, what is in memory goes to blocks, files are closed.
+    ///
+    /// # Errors
+    /// When the last flush fails; nothing is lost then, the log still has it.
+    pub async fn stop(self) -> anyhow::Result<()> {
+        self.api.set_ready(false);
+        // Fails only when the server is gone already.
+        let _ = self.stop.send(());
+        self.http.await??;
+        let (maintenance, store) = (self.maintenance, self.store);
+        tokio::task::spawn_blocking(move || {
+            maintenance.stop();
+            store.flush()
+        })
+        .await?
+        .context("cannot flush at shutdown; the log keeps the samples")?;
+        Ok(())
+    }
+}
+
+fn store_options(config: &Config, clock: Arc<dyn Clock>) -> bongsu_tsdb::Options {
+    let limits = &config.limits;
+    let size = |size: bongsu_config::ByteSize| usize::try_from(size.as_bytes()).unwrap_or(usize::MAX);
+    bongsu_tsdb::Options {
+        retention_ms: config.retention.as_ms(),
+        retention_bytes: config.retention_size.map(bongsu_config::ByteSize::as_bytes),
+        limits: bongsu_tsdb::Limits {
+            series_per_tenant_max: limits.series_per_tenant,
+            label_names_per_series_max: limits.labels_per_series,
+            label_name_bytes_max: size(limits.label_name_size),
+            label_value_bytes_max: size(limits.label_value_size),
+            ..bongsu_tsdb::Limits::default()
+        },
+        clock,
+        ..bongsu_tsdb::Options::new(&config.data)
+    }
+}
+
+fn engine_options(config: &Config) -> EngineOptions {
+    EngineOptions {
+        samples_max: config.limits.query_samples,
+        series_max: config.limits.query_series,
+        ..EngineOptions::default()
+    }
+}
+
+fn api_limits(config: &Config) -> ApiLimits {
+    ApiLimits {
+        push_body_bytes_max: usize::try_from(config.limits.push_body_size.as_bytes()).unwrap_or(usize::MAX),
+        queries_concurrent_max: config.limits.queries_concurrent,
+        query_timeout: config.limits.query_timeout.as_std(),
+        query_series_max: config.limits.query_series,
+        ..ApiLimits::default()
+    }
+}
