@@ -39,6 +39,8 @@ const DOTS_MAX = 24;
 export function buildOptions(config: Config, size: { width: number; height: number }, hooks: Hooks): uPlot.Options {
   const options: uPlot.Options = {
     ...size,
+    // Day boundaries fall where the chosen zone has them.
+    tzDate: (seconds) => (config.zone === 'utc' ? uPlot.tzDate(new Date(seconds * 1000), 'Etc/UTC') : new Date(seconds * 1000)),
     padding: [10, 24, 0, 0],
     legend: { show: false },
     scales: {

@@ -83,6 +83,7 @@ export const en = {
       memory: 'Memory in use per host',
       network: 'Network traffic per device',
     },
+    metric: 'Metric',
     value: 'Value',
     rows: (n: number) => (n === 1 ? '1 row' : `${n} rows`),
     moreRows: (shown: number, all: number) => `The first ${shown} of ${all} rows are shown.`,

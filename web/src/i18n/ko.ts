@@ -85,6 +85,7 @@ export const ko: Messages = {
       memory: '호스트별 메모리 사용량',
       network: '장치별 네트워크 트래픽',
     },
+    metric: '메트릭',
     value: '값',
     rows: (n) => `${n}행`,
     moreRows: (shown, all) => `전체 ${all}행 중 처음 ${shown}행을 표시합니다.`,
