@@ -18,6 +18,7 @@ use crate::error::Damage;
 #[derive(Debug, Default)]
 pub(crate) struct PairInterner {
     names: Vec<String>,
+    name_bytes: usize,
     name_numbers: HashMap<String, u32>,
     pairs: Vec<Interned>,
     text: String,
@@ -61,6 +62,7 @@ impl PairInterner {
         }
         let number = self.names.len() as u32;
         self.names.push(name.to_owned());
+        self.name_bytes += name.len();
         self.name_numbers.insert(name.to_owned(), number);
         number
     }
@@ -72,7 +74,7 @@ impl PairInterner {
 
     /// Bytes of all names and values.
     pub(crate) fn text_bytes(&self) -> usize {
-        self.text.len() + self.names.iter().map(String::len).sum::<usize>()
+        self.text.len() + self.name_bytes
     }
 
     /// The numbers of all pairs, in the order of names and values.

@@ -24,7 +24,8 @@ pub enum Error {
         path: PathBuf,
         /// The part of the file, in the words of `docs/formats/block.md`.
         section: &'static str,
-        /// Bytes from the start of the (decompressed) section; from the start of the file for pages and footer.
+        /// Bytes from the start of the (decompressed) section; for the footer and for pages from the start of the
+        /// file, and in pages no finer than to the chunks of one series.
         offset: u64,
         /// What was expected.
         reason: &'static str,

@@ -60,19 +60,20 @@ fn each_run(list: &[u32], mut each: impl FnMut(u32, u32)) {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct SeriesBits {
     words: Vec<u64>,
-    count: u32,
+    /// Series of the block.
+    series_count: u32,
 }
 
 impl SeriesBits {
-    /// Of `count` series none.
-    pub(crate) fn none(count: u32) -> Self {
-        Self { words: vec![0; count.div_ceil(64) as usize], count }
+    /// Of `series_count` series none.
+    pub(crate) fn none(series_count: u32) -> Self {
+        Self { words: vec![0; series_count.div_ceil(64) as usize], series_count }
     }
 
-    /// Of `count` series all.
-    pub(crate) fn all(count: u32) -> Self {
-        let mut bits = Self::none(count);
-        bits.add_range(0, count);
+    /// Of `series_count` series all.
+    pub(crate) fn all(series_count: u32) -> Self {
+        let mut bits = Self::none(series_count);
+        bits.add_range(0, series_count);
         bits
     }
 
@@ -92,9 +93,14 @@ impl SeriesBits {
         self.words.iter().zip(&other.words).any(|(a, b)| a & b != 0)
     }
 
+    /// How many are in the set.
+    pub(crate) fn count(&self) -> usize {
+        self.words.iter().map(|word| word.count_ones() as usize).sum()
+    }
+
     /// The numbers in the set, ascending.
     pub(crate) fn to_numbers(&self) -> Vec<u32> {
-        let mut numbers = Vec::with_capacity(self.words.iter().map(|word| word.count_ones() as usize).sum());
+        let mut numbers = Vec::with_capacity(self.count());
         for (place, word) in self.words.iter().enumerate() {
             let mut left = *word;
             while left != 0 {
@@ -140,7 +146,7 @@ impl SeriesBits {
     #[inline]
     fn gap(&self, cursor: &mut Cursor<'_>, next: u32) -> Result<u32, Damage> {
         let gap = cursor.varint()?;
-        if gap < u64::from(self.count - next) {
+        if gap < u64::from(self.series_count - next) {
             Ok(gap as u32)
         } else {
             Err(cursor.damage("expected a series of this block"))
@@ -148,9 +154,9 @@ impl SeriesBits {
     }
 
     fn add_bitmap(&mut self, cursor: &mut Cursor<'_>) -> Result<(), Damage> {
-        let first_byte = cursor.count(self.count as usize / 8, "expected a series of this block")?;
+        let first_byte = cursor.count(self.series_count as usize / 8, "expected a series of this block")?;
         let bits = cursor.rest();
-        if first_byte + bits.len() > (self.count as usize).div_ceil(8) {
+        if first_byte + bits.len() > (self.series_count as usize).div_ceil(8) {
             return Err(cursor.damage("expected a bitmap of no more than all series"));
         }
         for (byte, place) in bits.iter().zip(first_byte..) {
@@ -178,7 +184,7 @@ impl SeriesBits {
 
     /// Keeps bits behind the last series clear.
     fn clear_tail(&mut self) {
-        if let (Some(last), tail @ 1..) = (self.words.last_mut(), self.count % 64) {
+        if let (Some(last), tail @ 1..) = (self.words.last_mut(), self.series_count % 64) {
             *last &= u64::MAX >> (64 - tail);
         }
     }

@@ -1,5 +1,8 @@
 //! From matchers to series.
 
+use std::collections::BTreeSet;
+use std::ops::Range;
+
 use bongsu_model::Matcher;
 
 use crate::error::{Damage, Error};
@@ -24,13 +27,34 @@ impl Block {
     pub fn label_values_where(&self, name: &str, matchers: &[Matcher]) -> Result<Vec<&str>, Error> {
         let selected = self.select_bits(matchers)?;
         let dictionary = self.dictionary()?;
-        let mut values = Vec::new();
-        for pair in dictionary.pairs_of(name) {
-            if self.union(std::iter::once(pair))?.meets(&selected) {
-                values.push(dictionary.value(pair));
+        let pairs = dictionary.pairs_of(name);
+        let found = if selected.count() < pairs.len() {
+            self.pairs_of_series(&selected, pairs)?
+        } else {
+            self.pairs_that_meet(&selected, pairs)?
+        };
+        Ok(found.into_iter().map(|pair| dictionary.value(pair)).collect())
+    }
+
+    /// Those of `pairs` that the series have, by asking each series: right for few series and many pairs.
+    fn pairs_of_series(&self, series: &SeriesBits, pairs: Range<u32>) -> Result<BTreeSet<u32>, Error> {
+        let (table, mut list, mut found) = (self.series()?, Vec::new(), BTreeSet::new());
+        for number in series.to_numbers() {
+            table.pairs(number, &mut list).map_err(self.damaged(Kind::Series))?;
+            found.extend(list.iter().copied().filter(|pair| pairs.contains(pair)));
+        }
+        Ok(found)
+    }
+
+    /// The same by asking each pair: right for few pairs and many series.
+    fn pairs_that_meet(&self, series: &SeriesBits, pairs: Range<u32>) -> Result<BTreeSet<u32>, Error> {
+        let mut found = BTreeSet::new();
+        for pair in pairs {
+            if self.union(std::iter::once(pair))?.meets(series) {
+                found.insert(pair);
             }
         }
-        Ok(values)
+        Ok(found)
     }
 
     /// A matcher that an absent label fulfils cannot be answered by adding series up: it takes away the series whose

@@ -1,6 +1,6 @@
 //! Whole blocks: written, asked, merged, damaged.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 use std::sync::Arc;
 
@@ -291,7 +291,9 @@ proptest! {
             .collect();
         let selected: Vec<Labels> =
             block.select(&matchers).unwrap().into_iter().map(|series| block.labels(series).unwrap()).collect();
-        prop_assert_eq!(selected.iter().collect::<Vec<_>>(), wanted);
+        prop_assert_eq!(selected.iter().collect::<Vec<_>>(), wanted.clone());
+        let values: BTreeSet<&str> = wanted.iter().filter_map(|labels| labels.get("z")).collect();
+        prop_assert_eq!(block.label_values_where("z", &matchers).unwrap(), values.into_iter().collect::<Vec<_>>());
     }
 
     #[test]

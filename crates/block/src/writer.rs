@@ -197,7 +197,8 @@ impl BlockWriter {
     /// Writes index and footer, makes the file durable and gives it its final name. A block without series is valid.
     ///
     /// # Errors
-    /// [`Error::Io`], and [`Error::Full`] when the index is larger than the format allows. No file is left behind.
+    /// [`Error::Io`], and [`Error::Full`] when the index is larger than the format allows. No file is left behind,
+    /// but for the whole one when only the sync of its folder failed.
     pub fn finish(mut self) -> Result<BlockMeta, Error> {
         self.flush_page()?;
         let sections = self.write_sections()?;
