@@ -157,6 +157,8 @@ impl<'a> Iterator for Merged<'a> {
 
 #[cfg(test)]
 mod tests {
+    use bongsu_wire::remote_write::{Item, WriteRequest};
+
     use super::*;
 
     #[test]
@@ -176,5 +178,46 @@ mod tests {
         assert_eq!(Record::decode(&bytes[..14]), None);
         bytes[0] = 2;
         assert_eq!(Record::decode(&bytes), None);
+    }
+
+    proptest::proptest! {
+        #[test]
+        fn every_sample_is_in_one_record_of_its_shard(
+            series in proptest::collection::vec((0_u8..20, proptest::num::i64::ANY, proptest::num::u64::ANY), 0..60),
+            shards in 1_u16..4,
+            samples_per_send_max in 1_u32..9,
+        ) {
+            let labels = |n: u8| Labels::from_pairs([("__name__", "m".to_owned()), ("n", n.to_string())]);
+            let sample = |timestamp_ms, bits| Sample { timestamp_ms, value: f64::from_bits(bits) };
+            let series: Vec<_> = series.into_iter().map(|(n, at, bits)| (labels(n), sample(at, bits))).collect();
+            let options = Options { shards, samples_per_send_max, ..Options::default() };
+            let batch = Batch { series, metadata: Vec::new() };
+            let mut found = Vec::new();
+            for record in encode(&batch, &options).unwrap() {
+                let samples = samples_of(&record);
+                proptest::prop_assert_eq!(samples.len(), record.header.samples as usize);
+                proptest::prop_assert!(record.header.samples <= samples_per_send_max);
+                proptest::prop_assert_eq!(samples.iter().map(|(_, at, _)| *at).max(), Some(record.header.newest_ms));
+                found.extend(samples);
+            }
+            let mut wanted: Vec<_> =
+                batch.series.iter().map(|(l, s)| (l.to_string(), s.timestamp_ms, s.value.to_bits())).collect();
+            // Order matters within a series only.
+            wanted.sort_by(|a, b| a.0.cmp(&b.0));
+            found.sort_by(|a, b| a.0.cmp(&b.0));
+            proptest::prop_assert_eq!(found, wanted);
+        }
+    }
+
+    fn samples_of(record: &EncodedRecord) -> Vec<(String, i64, u64)> {
+        let mut raw = Vec::new();
+        let mut samples = Vec::new();
+        for item in WriteRequest::new(remote_write::decompress(&record.body, 1 << 20, &mut raw).unwrap()) {
+            let Item::Series(series) = item.unwrap() else { continue };
+            let labels = Labels::from_pairs(series.labels().map(Result::unwrap)).to_string();
+            let of_sample = |sample: Sample| (labels.clone(), sample.timestamp_ms, sample.value.to_bits());
+            samples.extend(series.samples().map(Result::unwrap).map(of_sample));
+        }
+        samples
     }
 }
