@@ -331,7 +331,7 @@ impl State {
     /// Makes a fresh segment known to readers.
     pub fn show_segment(&mut self, active: &ActiveSegment) {
         self.committed = active.start;
-        self.segments.push(Segment { start: active.start, end: active.end, path: active.path().to_owned() });
+        self.segments.push(Segment { start: active.start, end: active.end, path: active.path().into() });
     }
 
     /// The group that appends go to.

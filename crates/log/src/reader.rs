@@ -63,7 +63,7 @@ impl Reader {
             match step {
                 Step::Record(position) => return Ok(Some(position)),
                 Step::Damage { offset_bytes, bytes, reason } => {
-                    self.dropped.push(Dropped { segment: segment.path, offset_bytes, bytes, reason });
+                    self.dropped.push(Dropped { segment: segment.path.to_path_buf(), offset_bytes, bytes, reason });
                 }
                 Step::End => {}
             }

@@ -55,7 +55,7 @@ pub(crate) fn recover(
     for start in starts {
         let path = segment::path(dir, start);
         let file = disk.open(&path).map_err(|source| Error::io("open log segment", &path, &source))?;
-        recovered.take_segment(disk, Segment { start, end: start, path }, file, replay)?;
+        recovered.take_segment(disk, Segment { start, end: start, path: path.into() }, file, replay)?;
     }
     Ok(recovered)
 }
@@ -117,7 +117,7 @@ impl Recovered {
             let offset_bytes = previous.file_bytes();
             let bytes = previous_end.0 - previous.end.0;
             let reason = "the next segment says that there was more";
-            self.recovery.dropped.push(Dropped { segment: previous.path.clone(), offset_bytes, bytes, reason });
+            self.recovery.dropped.push(Dropped { segment: previous.path.to_path_buf(), offset_bytes, bytes, reason });
         }
     }
 }

@@ -2,6 +2,7 @@
 
 use std::io;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use crate::Position;
 use crate::disk::{Disk, DiskFile, write_all_at};
@@ -83,7 +84,8 @@ pub(crate) struct Segment {
     pub start: Position,
     /// Readers go no further.
     pub end: Position,
-    pub path: PathBuf,
+    /// Shared, because readers ask for their segment at every record.
+    pub path: Arc<Path>,
 }
 
 impl Segment {
