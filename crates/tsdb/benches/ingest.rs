@@ -29,8 +29,9 @@ fn main() {
     for scrape in 0..scrapes {
         let now_ms = START_MS + scrape as i64 * INTERVAL_MS;
         clock.set_ms(now_ms);
-        let bodies: Vec<Vec<u8>> = (0..series.div_ceil(SERIES_PER_REQUEST))
-            .map(|request| request_body(&labels, request * SERIES_PER_REQUEST, now_ms, scrape as u64))
+        let requests = labels.chunks(SERIES_PER_REQUEST).enumerate();
+        let bodies: Vec<_> = requests
+            .map(|(number, labels)| request_body(labels, number * SERIES_PER_REQUEST, now_ms, scrape as u64))
             .collect();
         let phase = if scrape == 0 { &mut first } else { &mut writing };
         phase.run(series, || {
@@ -91,9 +92,9 @@ fn node_labels(number: usize) -> Labels {
 
 fn request_body(labels: &[Labels], from: usize, timestamp_ms: i64, scrape: u64) -> Vec<u8> {
     let mut request = WriteRequestBuilder::new();
-    for number in from..(from + SERIES_PER_REQUEST).min(labels.len()) {
-        let value = node_value(number as u64, scrape);
-        request.push_series(&labels[number], &[Sample { timestamp_ms, value }]);
+    for (number, labels) in labels.iter().enumerate() {
+        let value = node_value((from + number) as u64, scrape);
+        request.push_series(labels, &[Sample { timestamp_ms, value }]);
     }
     let mut body = Vec::new();
     compress(request.as_bytes(), &mut body).unwrap();

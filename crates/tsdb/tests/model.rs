@@ -1,5 +1,4 @@
 //! Random lives of a store against a map in memory.
-#![expect(clippy::unwrap_used, reason = "a panic in a test is the failure message")]
 
 mod common;
 

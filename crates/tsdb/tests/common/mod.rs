@@ -15,6 +15,9 @@ use bongsu_wire::remote_write::{WriteRequestBuilder, compress};
 pub const START_MS: i64 = 1_795_219_200_000;
 pub const HOUR_MS: i64 = 3_600_000;
 
+/// A series with its samples: time and value.
+pub type Series = (Labels, Vec<(i64, f64)>);
+
 /// A store whose directory goes with it.
 pub struct TestStore {
     pub dir: tempfile::TempDir,
@@ -62,7 +65,7 @@ impl TestStore {
         written.wait().unwrap();
     }
 
-    pub fn write(&self, tenant_name: &str, series: &[(Labels, Vec<(i64, f64)>)]) -> Result<Written, WriteError> {
+    pub fn write(&self, tenant_name: &str, series: &[Series]) -> Result<Written, WriteError> {
         let mut request = WriteRequestBuilder::new();
         for (labels, samples) in series {
             let samples: Vec<_> = samples
@@ -96,7 +99,7 @@ impl TestStore {
         matchers: &[Matcher],
         start_ms: i64,
         end_ms: i64,
-    ) -> Result<Vec<(Labels, Vec<(i64, f64)>)>, SourceError> {
+    ) -> Result<Vec<Series>, SourceError> {
         let selection = Selection { matchers: matchers.to_vec(), start_ms, end_ms, series_max: 1_000_000 };
         let reader = self.reader(&tenant(tenant_name));
         let set = reader.select(&selection)?;
