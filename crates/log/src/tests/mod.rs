@@ -3,4 +3,5 @@
 mod appending;
 mod damage;
 mod faults;
+mod killed;
 mod sim;
