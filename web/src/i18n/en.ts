@@ -112,6 +112,7 @@ export const en = {
     lastSeen: (ago: string) => `last seen ${ago} ago`,
     count: (n: number) => (n === 1 ? '1 host' : `${n} hosts`),
     countUp: (n: number) => `${n} up`,
+    countLate: (n: number) => `${n} late`,
     countDown: (n: number) => `${n} down`,
     cpu: 'CPU',
     memory: 'Memory',

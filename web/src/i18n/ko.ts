@@ -114,6 +114,7 @@ export const ko: Messages = {
     lastSeen: (ago) => `마지막 보고 ${ago} 전`,
     count: (n) => `호스트 ${n}대`,
     countUp: (n) => `정상 ${n}`,
+    countLate: (n) => `지연 ${n}`,
     countDown: (n) => `중단 ${n}`,
     cpu: 'CPU',
     memory: '메모리',
