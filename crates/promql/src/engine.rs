@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use bongsu_model::{Sample, SampleBuffer, Source};
-use bongsu_syntax::{Expr, ExprKind, MatrixSelector, QueryWindow, SubqueryExpr, ValueType};
+use bongsu_syntax::{Expr, ExprKind, Extent, MatrixSelector, QueryWindow, SubqueryExpr, ValueType};
 
 use crate::annotation::Annotations;
 use crate::budget::Budget;
@@ -12,6 +12,7 @@ use crate::eval::{Evaluated, Evaluator, InvariantRoots};
 use crate::grid::Grid;
 use crate::number::is_present;
 use crate::options::{EngineOptions, QueryContext};
+use crate::range::{Samples, shown};
 use crate::series::{Series, Vector};
 use crate::value::{MatrixSeries, QueryOutput, Value, VectorSample};
 
@@ -178,7 +179,10 @@ impl Evaluator<'_> {
             set.read(place, &mut buffer)?;
             self.budget.count_read(buffer.len())?;
             charge.grow(buffer.len())?;
-            crate::range::Samples::of(&mut buffer);
+            let samples = Samples::of(&mut buffer);
+            if matrix.selector.extent != Extent::Plain {
+                (buffer.timestamps_ms, buffer.values) = shown(matrix.selector.extent, &windows, samples);
+            }
             if !buffer.values.is_empty() {
                 let SampleBuffer { timestamps_ms, values, .. } = buffer;
                 all.push(MatrixSeries { labels: set.labels(place), timestamps_ms, values });

@@ -24,8 +24,9 @@ impl Table {
                 buffer.push(at as i64 * step_ms, value);
             }
         }
-        self.series.push((Labels::from_pairs(pairs), buffer));
-        self.series.sort_by(|a, b| a.0.cmp(&b.0));
+        let labels = Labels::from_pairs(pairs);
+        let place = self.series.partition_point(|(other, _)| *other < labels);
+        self.series.insert(place, (labels, buffer));
         self
     }
 

@@ -2,7 +2,8 @@
 
 use bongsu_model::STALE_NAN;
 
-use crate::testing::{GAP, Table};
+use crate::testing::{GAP, Table, parse};
+use crate::{Engine, EngineOptions, QueryContext, QueryErrorKind, Value};
 
 const MINUTE: i64 = 60_000;
 
@@ -88,4 +89,108 @@ fn fixed_times_and_subqueries() {
         table.ask("max_over_time(requests_total{job='app'}[2m:1m])", 5 * MINUTE),
         "{instance=\"0\", job=\"app\"} 900"
     );
+}
+
+#[test]
+fn classic_histograms_give_quantiles_and_fractions() {
+    let mut table = Table::default();
+    for (bound, slope) in [("0.1", 1.0), ("0.2", 3.0), ("+Inf", 4.0)] {
+        for instance in ["a", "b"] {
+            let labels = format!("latency_seconds_bucket,instance={instance},le={bound}");
+            table = table.with(&labels, MINUTE, (0..=10).map(|at| slope * f64::from(at) * 60.0));
+        }
+    }
+    let query = "histogram_quantile(0.5, sum by (le) (rate(latency_seconds_bucket[5m])))";
+    assert_eq!(table.ask(query, 10 * MINUTE), "{} 0.15000000000000002");
+    assert_eq!(
+        table.ask("histogram_fraction(0, 0.2, latency_seconds_bucket{instance='a'})", 10 * MINUTE),
+        "{instance=\"a\"} 0.75"
+    );
+    assert_eq!(
+        table.ask("histogram_quantile(2, latency_seconds_bucket{instance='a'})", 10 * MINUTE),
+        "{instance=\"a\"} +Inf\nPromQL warning: quantile value should be between 0 and 1, got 2 (1:20)"
+    );
+}
+
+#[test]
+fn top_series_come_in_order_and_nan_comes_last() {
+    let table =
+        Table::default().with("x,l=a", MINUTE, [1.0]).with("x,l=b", MINUTE, [f64::NAN]).with("x,l=c", MINUTE, [3.0]);
+    assert_eq!(table.ask("topk(2, x)", 0), "x{l=\"c\"} 3\nx{l=\"a\"} 1");
+    assert_eq!(table.ask("bottomk(3, x)", 0), "x{l=\"a\"} 1\nx{l=\"c\"} 3\nx{l=\"b\"} NaN");
+    assert_eq!(table.ask("quantile(0.5, x)", 0), "{} 1");
+    assert_eq!(table.ask("count_values('v', x)", 0), "{v=\"1\"} 1\n{v=\"NaN\"} 1\n{v=\"3\"} 1");
+    assert_eq!(table.ask("topk(NaN, x)", 0), "error: Parameter value is NaN");
+}
+
+#[test]
+fn names_go_at_once_or_at_the_end() {
+    let table = Table::default().with("a_total,l=x", MINUTE, [1.0, 2.0]).with("b_total,l=x", MINUTE, [1.0, 3.0]);
+    let query = "sum by (__name__) (rate({__name__=~'.+_total'}[2m]))";
+    let error = "error: vector cannot contain metrics with the same labelset";
+    assert_eq!(table.ask(query, MINUTE), error);
+    let delayed = EngineOptions { delayed_name_removal: true, ..EngineOptions::default() };
+    let engine = Engine::new(delayed).unwrap();
+    let run = |query| engine.instant(&parse(query), MINUTE, &table, &QueryContext::default());
+    // The groups are told apart by the name and then lose it.
+    assert_eq!(run(query).unwrap_err().to_string(), error.trim_start_matches("error: "));
+    let kept =
+        run("label_replace(rate({__name__=~'.+_total'}[2m]), '__name__', '$1', '__name__', '(.+)_total')").unwrap();
+    let Value::Vector(samples) = kept.value else { panic!("not a vector") };
+    let labels: Vec<String> = samples.iter().map(|sample| sample.labels.to_string()).collect();
+    assert_eq!(labels, ["a{l=\"x\"}", "b{l=\"x\"}"]);
+}
+
+#[test]
+fn missing_partners_are_filled_in() {
+    let table = Table::default().with("a,l=x", MINUTE, [1.0]).with("a,l=y", MINUTE, [2.0]).with("b,l=y", MINUTE, [5.0]);
+    assert_eq!(table.ask("a + fill(10) b", 0), "{l=\"x\"} 11\n{l=\"y\"} 7");
+    assert_eq!(table.ask("b - fill_left(1) a", 0), "{l=\"y\"} 3\n{l=\"x\"} 0");
+}
+
+#[test]
+fn bounds_are_kept() {
+    let table = counters();
+    let limited = |samples_max| QueryContext { samples_max: Some(samples_max), ..QueryContext::default() };
+    let engine = crate::testing::engine();
+    let ask = |query, context: &QueryContext| engine.range(&parse(query), 0, 60 * MINUTE, MINUTE, &table, context);
+    // Three series of 61 points each.
+    assert!(ask("requests_total", &limited(183)).is_ok());
+    let error = ask("requests_total", &limited(182)).unwrap_err();
+    assert_eq!(error.kind, QueryErrorKind::Limit);
+    assert_eq!(error.to_string(), "query processing would load too many samples into memory in query execution");
+    let few_series = QueryContext { series_max: Some(2), ..QueryContext::default() };
+    assert_eq!(ask("requests_total", &few_series).unwrap_err().kind, QueryErrorKind::Limit);
+    let canceled = QueryContext::default();
+    canceled.cancel.store(true, std::sync::atomic::Ordering::Relaxed);
+    assert_eq!(ask("requests_total", &canceled).unwrap_err().kind, QueryErrorKind::Canceled);
+    let late = QueryContext { deadline: Some(std::time::Instant::now()), ..QueryContext::default() };
+    assert_eq!(ask("sum(requests_total)", &late).unwrap_err().kind, QueryErrorKind::Timeout);
+    let steps = engine.range(&parse("1"), 0, 11_000, 1, &table, &QueryContext::default()).unwrap_err();
+    assert_eq!(steps.kind, QueryErrorKind::BadData);
+}
+
+#[test]
+fn memory_is_given_back_when_a_part_is_done() {
+    let table = counters();
+    let output = table.range("sum(requests_total) + sum(requests_total)", 0, 60 * MINUTE, MINUTE).unwrap();
+    // One group of 61 cells, and the three series of one batch beside it.
+    assert!(output.stats.points_peak <= 61 * 8, "{:?}", output.stats);
+    assert_eq!((output.stats.series_read, output.stats.samples_read), (6, 6 * 61));
+}
+
+#[test]
+fn batches_add_up_the_same_on_any_number_of_threads() {
+    let mut table = Table::default();
+    for at in 0..2_000_u32 {
+        let values = (0..5).map(move |step| f64::from(at) * 0.1 + f64::from(step) / 3.0);
+        table = table.with(&format!("x,l={at:04},g={}", at % 7), MINUTE, values);
+    }
+    let ask = |threads| {
+        let engine = Engine::new(EngineOptions { threads, ..EngineOptions::default() }).unwrap();
+        let query =
+            parse("{__name__='x'} * 0 + on(g) group_left() (avg by (g) (x) + sum by (g) (x) + stddev by (g) (x))");
+        engine.range(&query, 0, 4 * MINUTE, MINUTE, &table, &QueryContext::default()).unwrap().value
+    };
+    assert_eq!(ask(1), ask(3));
 }

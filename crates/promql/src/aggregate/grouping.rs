@@ -34,11 +34,12 @@ impl<'e> Groups<'e> {
 
     pub(super) fn number_of(&mut self, labels: &Labels, drop_name: bool) -> usize {
         let (number, is_new) = self.keys.number(self.choice, labels);
+        // Only who groups by the name still has one that may have to go; it goes when it has to for any of the series.
+        let drop_name = drop_name && self.choice.counts(METRIC_NAME);
         if is_new {
-            // Only who groups by the name still has one that may have to go.
-            let drop_name = drop_name && self.choice.counts(METRIC_NAME);
             self.groups.push(Group { labels: self.choice.labels(labels), drop_name });
         }
+        self.groups[number].drop_name |= drop_name;
         number
     }
 

@@ -17,9 +17,11 @@ use crate::number::{ABSENT, is_present};
 use crate::range::{RangeCall, matrix_place};
 use crate::series::{Series, Vector, merge_same_labels};
 
+type ColumnMap<'e> = dyn Fn(&mut [f64]) + Send + Sync + 'e;
+
 /// Changes a column in place.
 pub(crate) struct Stage<'e> {
-    map: Box<dyn Fn(&mut [f64]) + Send + Sync + 'e>,
+    map: Box<ColumnMap<'e>>,
     drops_name: bool,
     /// It may take away samples.
     pub(crate) filters: bool,

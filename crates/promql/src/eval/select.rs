@@ -1,14 +1,14 @@
 //! Reads selected series and makes columns of their samples, batch by batch, over all cores.
 
 use bongsu_model::{SampleBuffer, Selection, SeriesSet};
-use bongsu_syntax::{At, Duration, MatrixSelector, VectorSelector};
+use bongsu_syntax::{At, Duration, Extent, MatrixSelector, VectorSelector};
 use rayon::iter::{IntoParallelIterator, ParallelIterator};
 
 use super::{Evaluator, Stage};
 use crate::error::QueryError;
 use crate::grid::Grid;
 use crate::number::{ABSENT, is_present};
-use crate::range::{RangeCall, Samples, Windows};
+use crate::range::{RangeCall, Samples, Windows, smoothed_values};
 use crate::series::{Series, Vector};
 
 /// A selector with the function that makes columns of its samples.
@@ -40,7 +40,10 @@ pub(crate) fn batch_series(steps: usize) -> usize {
 impl Evaluator<'_> {
     /// The windows of an instant selector: as long as samples are remembered.
     pub(super) fn instant_windows(&self, selector: &VectorSelector, grid: Grid) -> Result<Windows, QueryError> {
-        self.windows(selector, self.lookback_ms, grid)
+        let mut windows = self.windows(selector, self.lookback_ms, grid)?;
+        // The window itself looks back already.
+        windows.reach_before_ms = 0;
+        Ok(windows)
     }
 
     /// The windows of a range selector.
@@ -50,7 +53,15 @@ impl Evaluator<'_> {
 
     fn windows(&self, selector: &VectorSelector, range_ms: i64, grid: Grid) -> Result<Windows, QueryError> {
         let offset_ms = self.offset_ms(&selector.offset)?;
-        Ok(Windows { grid, range_ms, offset_ms, at_ms: selector.at.map(|at| self.at_ms(at)) })
+        let reach = |applies: bool| if applies { self.lookback_ms } else { 0 };
+        Ok(Windows {
+            grid,
+            range_ms,
+            offset_ms,
+            at_ms: selector.at.map(|at| self.at_ms(at)),
+            reach_before_ms: reach(selector.extent != Extent::Plain),
+            reach_after_ms: reach(selector.extent == Extent::Smoothed),
+        })
     }
 
     pub(super) fn offset_ms(&self, offset: &Duration) -> Result<i64, QueryError> {
@@ -167,6 +178,9 @@ impl Leaf<'_> {
 
     fn column(&self, buffer: &mut SampleBuffer) -> Vec<f64> {
         match &self.reading {
+            Reading::Value if self.selector.extent == Extent::Smoothed => {
+                smoothed_values(&self.windows, Samples::of(buffer))
+            }
             Reading::Value => last_samples(&self.windows, buffer, |_, value| value),
             Reading::Timestamp => last_samples(&self.windows, buffer, |time_ms, _| time_ms as f64 / 1000.0),
             Reading::Function(call) => call.column(&self.windows, Samples::of(buffer)),

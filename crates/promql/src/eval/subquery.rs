@@ -30,7 +30,8 @@ impl Evaluator<'_> {
             None => self.subquery_default_step_ms,
         };
         let at_ms = subquery.at.map(|at| self.at_ms(at));
-        let windows = Windows { grid, range_ms, offset_ms: self.offset_ms(&subquery.offset)?, at_ms };
+        let offset_ms = self.offset_ms(&subquery.offset)?;
+        let windows = Windows { grid, range_ms, offset_ms, at_ms, reach_before_ms: 0, reach_after_ms: 0 };
         let (first_ms, last_ms) = windows.bounds_ms();
         let start_ms = first_ms.saturating_sub(1).div_euclid(step_ms).saturating_add(1).saturating_mul(step_ms);
         let inner_grid = Grid::new(start_ms, last_ms, step_ms);

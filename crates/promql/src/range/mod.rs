@@ -2,6 +2,7 @@
 //!
 //! A series is decoded once; then its window moves over the arrays, step by step, with two pointers that only go forward.
 
+mod extended;
 mod over_time;
 mod rate;
 mod trend;
@@ -12,16 +13,18 @@ mod tests;
 
 use std::cell::RefCell;
 
-use bongsu_syntax::{Call, FunctionId, Span};
+use bongsu_syntax::{Call, ExprKind, Extent, FunctionId, Span};
 
 use crate::annotation::Annotations;
 use crate::error::QueryError;
 use crate::number::ABSENT;
+pub(crate) use extended::{shown, smoothed_values};
 pub(crate) use window::{Samples, Window, Windows};
 
 /// One call of a range function, its scalar arguments evaluated.
 pub(crate) struct RangeCall<'e> {
     pub(crate) id: FunctionId,
+    extent: Extent,
     /// Place of the range vector among the arguments.
     matrix_at: usize,
     /// The scalar arguments in order: a value for each step.
@@ -43,8 +46,18 @@ impl<'e> RangeCall<'e> {
                 }
             }
         }
+        let extent = extent_of(call);
+        if !extended::allows(extent, call.function.id) {
+            let modifier = if extent == Extent::Anchored { "anchored" } else { "smoothed" };
+            return Err(QueryError::execution(format!(
+                "{modifier} modifier can only be used with: {} - not with {}",
+                extended::allowed_names(extent),
+                call.function.name
+            )));
+        }
         Ok(Self {
             id: call.function.id,
+            extent,
             matrix_at: matrix_place(call).unwrap_or(0),
             params,
             args_spans: call.args.iter().map(|arg| arg.span).collect(),
@@ -69,6 +82,9 @@ impl<'e> RangeCall<'e> {
     /// The function's value at every step.
     pub(crate) fn column(&self, windows: &Windows, samples: Samples<'_>) -> Vec<f64> {
         use FunctionId as F;
+        if self.extent != Extent::Plain {
+            return extended::column(self.id, self.extent, windows, samples);
+        }
         let range_ms = windows.range_ms;
         match self.id {
             F::Rate | F::Increase | F::Delta => {
@@ -127,6 +143,13 @@ impl<'e> RangeCall<'e> {
 /// The place of the range vector among a call's arguments, if there is one.
 pub(crate) fn matrix_place(call: &Call) -> Option<usize> {
     call.args.iter().position(|arg| arg.value_type == bongsu_syntax::ValueType::Matrix)
+}
+
+/// How a call's range selector treats its borders.
+fn extent_of(call: &Call) -> Extent {
+    let kinds = call.args.iter().map(|arg| &arg.unparen().kind);
+    let matrix = kinds.filter_map(|kind| if let ExprKind::Matrix(matrix) = kind { Some(matrix) } else { None }).next();
+    matrix.map_or(Extent::Plain, |matrix| matrix.selector.extent)
 }
 
 fn seconds(time_ms: i64) -> f64 {

@@ -52,6 +52,9 @@ pub(crate) struct Windows {
     pub(crate) range_ms: i64,
     pub(crate) offset_ms: i64,
     pub(crate) at_ms: Option<i64>,
+    /// How much further samples are read on either side: for extended range selectors.
+    pub(crate) reach_before_ms: i64,
+    pub(crate) reach_after_ms: i64,
 }
 
 impl Windows {
@@ -61,11 +64,12 @@ impl Windows {
         self.at_ms.unwrap_or_else(|| self.grid.time_ms(step)).saturating_sub(self.offset_ms)
     }
 
-    /// The first and last times that any window holds.
+    /// The first and last times that any window needs.
     pub(crate) fn bounds_ms(&self) -> (i64, i64) {
         let first_end = self.end_ms(0);
         let last_end = self.end_ms(self.grid.count.saturating_sub(1));
-        (first_end.saturating_sub(self.range_ms).saturating_add(1), last_end)
+        let first = first_end.saturating_sub(self.range_ms).saturating_sub(self.reach_before_ms).saturating_add(1);
+        (first, last_end.saturating_add(self.reach_after_ms))
     }
 
     /// Calls `f` for every window that holds a sample; its results make the column.

@@ -1,0 +1,142 @@
+//! Extended range selectors: `anchored` takes the last sample before the range as its beginning, `smoothed` draws lines between
+//! samples to find the values at the range's borders. Nothing is extrapolated.
+//!
+//! Source: Prometheus' feature "promql-extended-range-selectors" and its design document.
+
+use bongsu_syntax::{Extent, FunctionId};
+
+use super::{Samples, Windows};
+use crate::number::ABSENT;
+
+/// Whether the function can use the samples around its range.
+pub(super) fn allows(extent: Extent, id: FunctionId) -> bool {
+    use FunctionId as F;
+    match extent {
+        Extent::Plain => true,
+        Extent::Anchored => matches!(id, F::Changes | F::Delta | F::Increase | F::Rate | F::Resets),
+        Extent::Smoothed => matches!(id, F::Delta | F::Increase | F::Rate),
+    }
+}
+
+/// The names of the functions that [`allows`] an extent, for the error.
+pub(super) fn allowed_names(extent: Extent) -> &'static str {
+    match extent {
+        Extent::Smoothed => "delta, increase, rate",
+        _ => "changes, delta, increase, rate, resets",
+    }
+}
+
+/// The function's value at every step.
+pub(super) fn column(id: FunctionId, extent: Extent, windows: &Windows, samples: Samples<'_>) -> Vec<f64> {
+    let is_counter = id != FunctionId::Delta;
+    let range_seconds = windows.range_ms as f64 / 1000.0;
+    let value = |step: usize| {
+        let range = Borders::of(extent, is_counter, windows, step, samples)?;
+        Some(match id {
+            FunctionId::Changes => range.pairs().filter(|(a, b)| a != b && !(a.is_nan() && b.is_nan())).count() as f64,
+            FunctionId::Resets => range.pairs().filter(|(a, b)| b < a).count() as f64,
+            FunctionId::Rate => range.growth(is_counter) / range_seconds,
+            _ => range.growth(is_counter),
+        })
+    };
+    (0..windows.grid.count).map(|step| value(step).unwrap_or(ABSENT)).collect()
+}
+
+/// The samples of the only window as a query for the range itself shows them: the values at the borders, and the samples strictly
+/// between. Empty when there is none.
+pub(crate) fn shown(extent: Extent, windows: &Windows, samples: Samples<'_>) -> (Vec<i64>, Vec<f64>) {
+    let end_ms = windows.end_ms(0);
+    let start_ms = end_ms.saturating_sub(windows.range_ms);
+    let Some(borders) = Borders::of(extent, false, windows, 0, samples) else { return (Vec::new(), Vec::new()) };
+    let inside =
+        samples.times_ms.iter().zip(samples.values).filter(|(time_ms, _)| (start_ms + 1..end_ms).contains(time_ms));
+    let inside = inside.map(|(&time_ms, &value)| (time_ms, value));
+    std::iter::once((start_ms, borders.left)).chain(inside).chain(std::iter::once((end_ms, borders.right))).unzip()
+}
+
+/// The values at both borders of a range and those between them.
+struct Borders<'a> {
+    left: f64,
+    inner: &'a [f64],
+    right: f64,
+}
+
+impl<'a> Borders<'a> {
+    fn of(extent: Extent, is_counter: bool, windows: &Windows, step: usize, samples: Samples<'a>) -> Option<Self> {
+        let end_ms = windows.end_ms(step);
+        let start_ms = end_ms.saturating_sub(windows.range_ms);
+        let place_after = |time_ms: i64| samples.times_ms.partition_point(|&sample_ms| sample_ms <= time_ms);
+        let reach = place_after(start_ms.saturating_sub(windows.reach_before_ms));
+        let inside = place_after(start_ms);
+        let mut last = place_after(end_ms).checked_sub(1)?;
+        // The last sample not after the range's start, when it is fresh enough.
+        let first = if inside > reach { inside - 1 } else { inside };
+        let point = |place: usize| (samples.times_ms[place], samples.values[place]);
+        let mut right = None;
+        if extent == Extent::Smoothed && samples.times_ms[last] < end_ms {
+            let next = last + 1;
+            let known = next < place_after(end_ms.saturating_add(windows.reach_after_ms));
+            if known && last >= reach {
+                right = Some(between(point(last), point(next), end_ms, is_counter, false));
+                last = next;
+            }
+        }
+        if last < first || samples.times_ms[last] <= start_ms {
+            return None;
+        }
+        let left = match extent {
+            Extent::Smoothed if samples.times_ms[first] < start_ms => {
+                between(point(first), point(first + 1), start_ms, is_counter, true)
+            }
+            _ => samples.values[first],
+        };
+        let inner_end = if right.is_some() { last } else { last + 1 };
+        let inner = &samples.values[(first + 1).min(inner_end)..inner_end];
+        Some(Self { left, inner, right: right.unwrap_or(samples.values[last]) })
+    }
+
+    /// Each value with the one after it.
+    fn pairs(&self) -> impl Iterator<Item = (f64, f64)> {
+        let values = std::iter::once(self.left).chain(self.inner.iter().copied()).chain(std::iter::once(self.right));
+        values.clone().zip(values.skip(1))
+    }
+
+    fn growth(&self, is_counter: bool) -> f64 {
+        let mut growth = self.right - self.left;
+        if is_counter {
+            for (before, _) in self.pairs().filter(|(before, after)| after < before) {
+                growth += before;
+            }
+        }
+        growth
+    }
+}
+
+/// The value at a time between two samples. A counter that was reset between them counts as having begun at 0 when the time is a
+/// range's left border, and as having gone on from where it was at a right one.
+pub(crate) fn between(a: (i64, f64), b: (i64, f64), time_ms: i64, is_counter: bool, is_left: bool) -> f64 {
+    let (mut from, mut to) = (a.1, b.1);
+    if is_counter && to < from {
+        if is_left { from = 0.0 } else { to += from }
+    }
+    from + (to - from) * (time_ms - a.0) as f64 / (b.0 - a.0) as f64
+}
+
+/// `x smoothed`: at each step the value on the line between the samples around it; without a later one the last value.
+pub(crate) fn smoothed_values(windows: &Windows, samples: Samples<'_>) -> Vec<f64> {
+    let value = |step: usize| {
+        let time_ms = windows.end_ms(step);
+        let after = samples.times_ms.partition_point(|&sample_ms| sample_ms <= time_ms);
+        let before = after.checked_sub(1)?;
+        let point = |place: usize| (samples.times_ms[place], samples.values[place]);
+        if samples.times_ms[before] <= time_ms.saturating_sub(windows.range_ms) {
+            return None;
+        }
+        let is_near = |&next_ms: &i64| next_ms <= time_ms.saturating_add(windows.reach_after_ms);
+        if samples.times_ms[before] == time_ms || !samples.times_ms.get(after).is_some_and(is_near) {
+            return Some(samples.values[before]);
+        }
+        Some(between(point(before), point(after), time_ms, false, false))
+    };
+    (0..windows.grid.count).map(|step| value(step).unwrap_or(ABSENT)).collect()
+}
