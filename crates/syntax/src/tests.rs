@@ -678,56 +678,74 @@ mod random {
 
         #[test]
         fn no_text_panics(text in "([a-z(){}\\[\\]\"'`\\\\:@,=!~<>+*/^%# \n0-9._äx-]|offset|sum|by|on|step\\(\\)|5m){0,40}") {
-            if let Ok(expr) = parse(&text, &ParseOptions::default()) {
-                let printed = expr.to_string();
+            check_any(&text)?;
+        }
+
+        #[test]
+        fn no_row_of_tokens_panics(tokens in proptest::collection::vec(proptest::sample::select(TOKENS), 1..12)) {
+            check_any(&tokens.join(" "))?;
+        }
+    }
+
+    const TOKENS: &[&str] = &[
+        "a",
+        "b{x=\"y\"}",
+        "{\"c.d\"}",
+        "(",
+        ")",
+        "+",
+        "-",
+        "^",
+        "*",
+        "==",
+        "bool",
+        "and",
+        "atan2",
+        "on(x)",
+        "ignoring()",
+        "group_left(y)",
+        "fill(-1)",
+        "fill_right(NaN)",
+        "[5m]",
+        "[5m:1m]",
+        "[1h:]",
+        "[step()*-2]",
+        "[max_of(1, range())]",
+        "offset",
+        "offset -5m",
+        "offset -(2*step())",
+        "@",
+        "@ 1.5",
+        "@ end()",
+        "anchored",
+        "smoothed",
+        "rate(",
+        "sum(",
+        "sum by (x) (",
+        "topk(2,",
+        "time()",
+        "1",
+        "-0",
+        "0x1f",
+        "1e300",
+        "Inf",
+        "NaN",
+        "5m",
+        "\"s\\n\"",
+        "'",
+        ",",
+        "#",
+        "\n",
+    ];
+
+    /// What parses must print as something that parses to the same.
+    fn check_any(text: &str) -> Result<(), TestCaseError> {
+        if let Ok(expr) = parse(text, &ParseOptions::default()) {
+            for printed in [expr.to_string(), expr.pretty()] {
                 let back = parse(&printed, &ParseOptions::default());
                 prop_assert!(back.is_ok_and(|back| back == expr), "{} printed as {}", text, printed);
             }
         }
+        Ok(())
     }
-}
-
-#[test]
-fn long_queries_are_set_over_several_lines() {
-    let check = |query: &str, expected: Expect| {
-        let expr = ok(query);
-        let pretty = expr.pretty();
-        assert!(ok(&pretty) == expr, "{pretty}");
-        expected.assert_eq(&pretty);
-    };
-    check("sum( rate(a[5m]) )", expect![[r#"sum(rate(a[5m]))"#]]);
-    check(
-        "sum by (job, instance) (rate(http_requests_total{job=\"a\"}[5m])) / on (job) group_left \
-         -sum without (x) (rate(http_requests_total{code=~\"5..\"}[5m] offset 1d))",
-        expect![[r#"
-              sum by (job, instance) (rate(http_requests_total{job="a"}[5m]))
-            / on (job) group_left ()
-              -sum without (x) (rate(http_requests_total{code=~"5.."}[5m] offset 1d))"#]],
-    );
-    check(
-        "topk(3, max_over_time((label_replace(some_rather_long_metric_name{label=\"value\", other=\"value\"}, \
-         \"destination\", \"$1\", \"source\", \"(.*)\") + b + c)[1h:5m] @ end()))",
-        expect![[r#"
-            topk(
-              3,
-              max_over_time(
-                (
-                      label_replace(
-                        some_rather_long_metric_name{label="value",other="value"},
-                        "destination",
-                        "$1",
-                        "source",
-                        "(.*)"
-                      )
-                    +
-                      b
-                  +
-                    c
-                )[1h:5m] @ end()
-              )
-            )"#]],
-    );
-    let sum = vec!["a_metric_name"; 2_000].join(" + ");
-    let pretty = ok(&sum).pretty();
-    assert!(ok(&pretty) == ok(&sum));
 }
