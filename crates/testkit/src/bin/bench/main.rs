@@ -4,6 +4,7 @@
 //! shifts the figures little.
 
 mod contender;
+mod queries;
 mod report;
 
 use std::io::Write;
@@ -48,7 +49,8 @@ fn main() -> anyhow::Result<()> {
     let arguments = Arguments::parse();
     ensure!(arguments.connections > 0, "--connections must be at least 1");
     ensure!(arguments.scrapes > 1, "--scrapes must be at least 2: the first one creates the series");
-    let scrapes = generate(&arguments)?;
+    let now_ms = jiff::Timestamp::now().as_millisecond();
+    let scrapes = generate(&arguments, now_ms)?;
     let known = contenders(&arguments.bongsu);
     let mut results = Vec::new();
     for name in &arguments.programs {
@@ -60,10 +62,12 @@ fn main() -> anyhow::Result<()> {
             continue;
         };
         say(&format!("{name} {version}: {} series, {} scrapes", arguments.series, arguments.scrapes))?;
-        results.push(measure(contender, version, &scrapes, &arguments).with_context(|| format!("{name} failed"))?);
+        results
+            .push(measure(contender, version, &scrapes, now_ms, &arguments).with_context(|| format!("{name} failed"))?);
     }
     let command = std::env::args().skip(1).fold("bongsu-bench".to_owned(), |line, argument| line + " " + &argument);
-    let text = format!("{}\n{}\n", report::table(&results), report::circumstances(&command));
+    let (load, answers) = (report::load_table(&results), report::answers_table(&results));
+    let text = format!("{load}\n{answers}\n{}\n", report::circumstances(&command));
     let mut out = std::io::stdout().lock();
     for measured in &results {
         writeln!(out, "{}", serde_json::to_string(measured)?)?;
@@ -73,8 +77,7 @@ fn main() -> anyhow::Result<()> {
 }
 
 /// All requests, made beforehand so that the client costs next to nothing while it measures.
-fn generate(arguments: &Arguments) -> anyhow::Result<Vec<Vec<Request>>> {
-    let now_ms = jiff::Timestamp::now().as_millisecond();
+fn generate(arguments: &Arguments, now_ms: i64) -> anyhow::Result<Vec<Vec<Request>>> {
     let hosts = u32::try_from(arguments.series.div_ceil(SERIES_PER_HOST)).context("--series is too large")?;
     let mut generator = Generator::new(hosts, now_ms - arguments.scrapes as i64 * INTERVAL_MS);
     Ok((0..arguments.scrapes).map(|_| generator.next_scrape()).collect::<Result<_, _>>()?)
@@ -84,6 +87,7 @@ fn measure(
     contender: &Contender,
     version: String,
     scrapes: &[Vec<Request>],
+    now_ms: i64,
     arguments: &Arguments,
 ) -> anyhow::Result<Measured> {
     let folder = match &arguments.dir {
@@ -111,6 +115,7 @@ fn measure(
         first,
         steady,
         memory_peak_bytes,
+        answers: queries::ask_all(&running.address, pid, now_ms)?,
         disk_bytes: contender.settled_bytes(&running)?,
     })
 }

@@ -8,6 +8,8 @@ use anyhow::Context;
 use bongsu_testkit::replay::Acked;
 use serde::Serialize;
 
+use crate::queries::Answered;
+
 const BEGIN: &str = "<!-- bench:begin -->";
 const END: &str = "<!-- bench:end -->";
 const MEBIBYTE: f64 = (1 << 20) as f64;
@@ -26,6 +28,7 @@ pub(crate) struct Measured {
     pub(crate) first: Acked,
     pub(crate) steady: Acked,
     pub(crate) memory_peak_bytes: u64,
+    pub(crate) answers: Vec<Answered>,
     /// Allocated bytes, once flushed.
     pub(crate) disk_bytes: u64,
 }
@@ -57,14 +60,31 @@ impl Measured {
     }
 }
 
-/// The table of all results.
-pub(crate) fn table(results: &[Measured]) -> String {
+/// What taking the data in cost.
+pub(crate) fn load_table(results: &[Measured]) -> String {
     let mut text = String::from(
         "| | steady samples / CPU-s | CPU-s / M samples until idle | CPU µs a new series | peak anonymous memory \
          | disk B / sample, flushed | ack p50 ms | ack p99 ms | samples / s |\n|---|---|---|---|---|---|---|---|---|\n",
     );
     for measured in results {
         text.push_str(&measured.row());
+        text.push('\n');
+    }
+    text
+}
+
+/// How fast questions were answered; `(CPU)` is the server's.
+pub(crate) fn answers_table(results: &[Measured]) -> String {
+    let mut text = String::from("| p50 ms (CPU ms) |");
+    text.extend(results.iter().map(|measured| format!(" {} |", measured.name)));
+    text.push_str("\n|---|");
+    text.push_str(&"---|".repeat(results.len()));
+    text.push('\n');
+    for at in 0..results.first().map_or(0, |measured| measured.answers.len()) {
+        text.extend(["| ", results[0].answers[at].question, " |"]);
+        let cell =
+            |measured: &Measured| format!(" {:.1} ({:.1}) |", measured.answers[at].p50_ms, measured.answers[at].cpu_ms);
+        text.extend(results.iter().map(cell));
         text.push('\n');
     }
     text

@@ -1,0 +1,96 @@
+//! Questions asked of each program once the load is in.
+
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, ensure};
+use bongsu_testkit::http::Connection;
+use bongsu_testkit::measure;
+use serde::Serialize;
+
+/// Each question is asked so often, but not for longer than this.
+const RUNS: usize = 50;
+const QUESTION_TIME_MAX: Duration = Duration::from_secs(5);
+const RANGE_MS: i64 = 600_000;
+
+/// What is asked: a name for the table, and the kind of question.
+const QUESTIONS: [(&str, Question); 8] = [
+    ("`count(node_load1)`", Question::Instant("count(node_load1)")),
+    ("CPU in use by region", Question::Instant(r#"sum by (region) (rate(node_cpu_seconds_total{mode!="idle"}[5m]))"#)),
+    ("every series counted by name", Question::Instant(r#"count by (__name__) ({job="node"})"#)),
+    (
+        "one host's CPU, range",
+        Question::Range(r#"sum by (mode) (rate(node_cpu_seconds_total{instance=~"host-00000[.].*"}[5m]))"#),
+    ),
+    ("traffic by customer, range", Question::Range("sum by (customer) (rate(node_network_receive_bytes_total[5m]))")),
+    (
+        "memory in use by host, range",
+        Question::Range("1 - node_memory_MemAvailable_bytes / node_memory_MemTotal_bytes"),
+    ),
+    ("five fullest volumes, range", Question::Range("topk(5, max by (instance) (node_filesystem_free_bytes))")),
+    ("values of a label", Question::Get("/api/v1/label/instance/values")),
+];
+
+enum Question {
+    /// At the end of the data.
+    Instant(&'static str),
+    /// Over the last ten minutes of the data, every 15 s.
+    Range(&'static str),
+    Get(&'static str),
+}
+
+impl Question {
+    /// The path that asks it; `nocache` keeps VictoriaMetrics from answering what it has answered before.
+    fn path(&self, end_ms: i64) -> String {
+        let (start, end) = ((end_ms - RANGE_MS) / 1000, end_ms / 1000);
+        match self {
+            Self::Instant(query) => format!("/api/v1/query?query={}&time={end}&nocache=1", percent_encode(query)),
+            Self::Range(query) => {
+                let query = percent_encode(query);
+                format!("/api/v1/query_range?query={query}&start={start}&end={end}&step=15&nocache=1")
+            }
+            Self::Get(path) => format!("{path}?start={start}&end={end}"),
+        }
+    }
+}
+
+/// How fast one question was answered.
+#[derive(Clone, Serialize)]
+pub(crate) struct Answered {
+    pub(crate) question: &'static str,
+    pub(crate) p50_ms: f64,
+    pub(crate) cpu_ms: f64,
+}
+
+/// Asks everything over one connection.
+pub(crate) fn ask_all(address: &str, pid: u32, end_ms: i64) -> anyhow::Result<Vec<Answered>> {
+    let mut connection = Connection::open(address)?;
+    let ask = |(question, kind): &(&'static str, Question)| {
+        ask(&mut connection, pid, question, &kind.path(end_ms)).with_context(|| format!("question {question:?}"))
+    };
+    QUESTIONS.iter().map(ask).collect()
+}
+
+fn ask(connection: &mut Connection, pid: u32, question: &'static str, path: &str) -> anyhow::Result<Answered> {
+    // The first answer warms up and is looked at; the others count.
+    let body = connection.get(path)?.ok()?;
+    let success = br#""status":"success""#;
+    ensure!(body.windows(success.len()).any(|window| window == success), "the answer is no success");
+    let (begun, cpu_before) = (Instant::now(), measure::cpu_seconds(pid)?);
+    let mut times = Vec::with_capacity(RUNS);
+    while times.len() < RUNS && begun.elapsed() < QUESTION_TIME_MAX {
+        let asked = Instant::now();
+        connection.get(path)?.ok()?;
+        times.push(asked.elapsed());
+    }
+    let cpu_ms = (measure::cpu_seconds(pid)? - cpu_before) * 1000.0 / times.len() as f64;
+    times.sort_unstable();
+    Ok(Answered { question, p50_ms: times[times.len() / 2].as_secs_f64() * 1000.0, cpu_ms })
+}
+
+fn percent_encode(text: &str) -> String {
+    let encode = |byte: u8| match byte {
+        b'A'..=b'Z' | b'a'..=b'z' | b'0'..=b'9' | b'_' | b'-' | b'.' => (byte as char).to_string(),
+        _ => format!("%{byte:02X}"),
+    };
+    text.bytes().map(encode).collect()
+}
