@@ -45,10 +45,18 @@ fn main() {
         }
     }
     let stats = store.stats();
+    drop(store);
+    let mut starting = Phase::default();
+    let replayed = scrapes % 20 * series;
+    starting.run(replayed, || {
+        let (_, report) = Store::open(Options { clock: clock.clone(), ..Options::new(dir.path()) }).unwrap();
+        assert_eq!(report.replayed_samples, replayed as u64);
+    });
     first.print("first scrape");
     writing.print("steady writes");
     flushing.print("flush");
     merging.print("merge");
+    starting.print("start after kill");
     let total_s = writing.cpu_s + flushing.cpu_s + merging.cpu_s;
     println!("steady with flush and merge: {:.2} M samples/CPU-s", writing.samples as f64 / total_s / 1e6);
     let per_sample = stats.block_bytes as f64 / stats.block_samples as f64;

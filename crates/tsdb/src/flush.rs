@@ -92,7 +92,9 @@ impl Inner {
 
     fn write_blocks(&self, tenant: &Tenant, frozen: &Frozen, flush: u64) -> Result<Vec<Arc<StoredBlock>>, Error> {
         fs::create_dir_all(&tenant.dir).map_err(Error::io("create", &tenant.dir))?;
-        let order = Arc::new(frozen.table.read().order().extend(&frozen.spans, frozen.chunks.len()));
+        // In two steps, so that the table is not held while new series are sorted.
+        let known = Arc::clone(frozen.table.read().order());
+        let order = Arc::new(known.extend(&frozen.spans, frozen.chunks.len()));
         frozen.table.write().set_order(Arc::clone(&order));
         let mut written = Vec::new();
         for partition in partitions(frozen, self.options.clock.now_ms()) {

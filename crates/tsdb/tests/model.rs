@@ -40,7 +40,7 @@ fn series(number: u8) -> String {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 40, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: 24, ..ProptestConfig::default() })]
 
     #[test]
     fn a_store_is_a_map_from_series_and_time_to_the_last_value(steps in prop::collection::vec(step(), 1..40)) {

@@ -1,0 +1,189 @@
+//! What stands on disk when the process ends at the worst moment, and when the disk is full.
+
+mod common;
+
+use std::any::Any;
+use std::collections::BTreeMap;
+use std::fs;
+use std::io;
+use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use bongsu_log::{Disk, DiskFile, OsDisk};
+use bongsu_model::Clock;
+use bongsu_tsdb::WriteErrorKind;
+use common::{HOUR_MS, START_MS, TestStore, labels};
+
+/// The files of a directory tree, to be put back later.
+fn files(dir: &Path) -> BTreeMap<std::path::PathBuf, Vec<u8>> {
+    let mut found = BTreeMap::new();
+    for entry in fs::read_dir(dir).unwrap() {
+        let path = entry.unwrap().path();
+        if path.is_dir() {
+            found.extend(files(&path));
+        } else {
+            found.insert(path.clone(), fs::read(&path).unwrap());
+        }
+    }
+    found
+}
+
+fn put_back(files: &BTreeMap<std::path::PathBuf, Vec<u8>>) {
+    files.iter().filter(|(path, _)| !path.exists()).for_each(|(path, content)| fs::write(path, content).unwrap());
+}
+
+#[test]
+fn a_crash_before_the_log_is_truncated_doubles_nothing() {
+    let mut store = TestStore::new();
+    store.put("m", &[(START_MS, 1.0), (START_MS + 1, 2.0)]);
+    store.put("m", &[(START_MS, 3.0)]);
+    let before = files(store.dir.path());
+    store.flush().unwrap();
+    store.put("m", &[(START_MS + 1, 4.0)]);
+    put_back(&before);
+    store.kill_and_reopen();
+    assert_eq!((store.report.replayed_samples, store.stats().blocks), (4, 1));
+    assert_eq!(store.get("m"), "0:3 1:4");
+    store.flush().unwrap();
+    assert_eq!(store.get("m"), "0:3 1:4");
+}
+
+#[test]
+fn a_crash_between_a_merge_and_the_deletion_of_its_inputs_leaves_one_block() {
+    let mut store = TestStore::new();
+    for i in 0..3 {
+        store.put("m", &[(START_MS + i, i as f64), (START_MS, 10.0 + i as f64)]);
+        store.flush().unwrap();
+    }
+    let before = files(store.dir.path());
+    store.clock.advance_ms(3 * HOUR_MS);
+    assert_eq!(store.merge().unwrap(), 1);
+    put_back(&before);
+    assert_eq!(files(&store.tenant_dir("a")).len(), 4);
+    fs::write(store.tenant_dir("a").join("2h_1_9_9.block.tmp"), b"half a block").unwrap();
+    store.kill_and_reopen();
+    assert_eq!(files(&store.tenant_dir("a")).len(), 1);
+    assert_eq!(store.get("m"), "0:12 1:1 2:2");
+    assert!(store.report.damaged.is_empty());
+}
+
+#[test]
+fn a_flush_that_cannot_write_keeps_everything_and_goes_on_later() {
+    let mut store = TestStore::new();
+    store.put("m", &[(START_MS, 1.0)]);
+    // A file where the tenant's directory should be: no block can be written.
+    let obstacle = store.tenant_dir("a");
+    fs::write(&obstacle, b"").unwrap();
+    assert!(store.flush().is_err());
+    assert_eq!(store.get("m"), "0:1", "frozen");
+    store.put("m", &[(START_MS + 1, 2.0)]);
+    assert!(store.maintain().is_err());
+    assert_eq!(store.maintain().unwrap(), bongsu_tsdb::Maintained::default(), "not again at once");
+    assert_eq!((store.get("m").as_str(), store.stats().flush_failures), ("0:1 1:2", 1));
+    fs::remove_file(&obstacle).unwrap();
+    store.flush().unwrap();
+    assert_eq!((store.get("m").as_str(), store.stats().head_samples), ("0:1 1:2", 0));
+    store.kill_and_reopen();
+    assert_eq!((store.report.replayed_samples, store.get("m").as_str()), (0, "0:1 1:2"));
+}
+
+static DISK_IS_FULL: AtomicBool = AtomicBool::new(false);
+
+/// A disk that has no space while [`DISK_IS_FULL`] says so.
+struct FillingDisk;
+struct FillingFile(Box<dyn DiskFile>);
+
+fn space() -> io::Result<()> {
+    if DISK_IS_FULL.load(Ordering::SeqCst) { Err(io::ErrorKind::StorageFull.into()) } else { Ok(()) }
+}
+
+impl Disk for FillingDisk {
+    fn create_dir_all(&self, dir: &Path) -> io::Result<()> {
+        OsDisk.create_dir_all(dir)
+    }
+    fn list(&self, dir: &Path) -> io::Result<Vec<String>> {
+        OsDisk.list(dir)
+    }
+    fn create(&self, path: &Path) -> io::Result<Box<dyn DiskFile>> {
+        space()?;
+        Ok(Box::new(FillingFile(OsDisk.create(path)?)))
+    }
+    fn open(&self, path: &Path) -> io::Result<Box<dyn DiskFile>> {
+        Ok(Box::new(FillingFile(OsDisk.open(path)?)))
+    }
+    fn remove(&self, path: &Path) -> io::Result<()> {
+        OsDisk.remove(path)
+    }
+    fn sync_dir(&self, dir: &Path) -> io::Result<()> {
+        OsDisk.sync_dir(dir)
+    }
+    fn lock(&self, path: &Path) -> io::Result<Option<Box<dyn Any + Send + Sync>>> {
+        OsDisk.lock(path)
+    }
+}
+
+impl DiskFile for FillingFile {
+    fn len(&self) -> io::Result<u64> {
+        self.0.len()
+    }
+    fn read_at(&self, offset: u64, into: &mut [u8]) -> io::Result<usize> {
+        self.0.read_at(offset, into)
+    }
+    fn write_at(&self, offset: u64, bytes: &[u8]) -> io::Result<usize> {
+        space()?;
+        self.0.write_at(offset, bytes)
+    }
+    fn set_len(&self, bytes: u64) -> io::Result<()> {
+        self.0.set_len(bytes)
+    }
+    fn sync(&self) -> io::Result<()> {
+        self.0.sync()
+    }
+}
+
+#[test]
+fn a_full_disk_refuses_writes_and_takes_them_again_when_there_is_space() {
+    let mut store = TestStore::with(|options| options.log.disk = Arc::new(FillingDisk));
+    store.put("m", &[(START_MS, 1.0)]);
+    DISK_IS_FULL.store(true, Ordering::SeqCst);
+    for i in 1..4 {
+        let outcome =
+            store.write("a", &[(labels("m"), vec![(START_MS + i, 0.0)])]).and_then(bongsu_tsdb::Written::wait);
+        assert_eq!(outcome.unwrap_err().kind, WriteErrorKind::Unavailable);
+    }
+    assert!(store.flush().is_err());
+    DISK_IS_FULL.store(false, Ordering::SeqCst);
+    store.put("m", &[(START_MS + 9, 9.0)]);
+    store.kill_and_reopen();
+    let kept = store.get("m");
+    assert!(kept.starts_with("0:1") && kept.ends_with("9:9"), "{kept}");
+}
+
+#[test]
+fn writers_a_flusher_and_a_reader_at_the_same_time_lose_nothing() {
+    let mut store = TestStore::new();
+    let now_ms = store.clock.now_ms();
+    std::thread::scope(|scope| {
+        for writer in 0..4 {
+            let store = &store;
+            scope.spawn(move || {
+                for i in 0..100 {
+                    store.put(&format!("m writer={writer},series={}", i % 10), &[(now_ms + i, i as f64)]);
+                }
+            });
+        }
+        for _ in 0..10 {
+            store.flush().unwrap();
+            store.merge().unwrap();
+            let found = store.select("a", &[], 0, i64::MAX).unwrap();
+            assert!(found.iter().all(|(_, samples)| samples.len() <= 10));
+        }
+    });
+    for _ in 0..2 {
+        let found = store.select("a", &[], 0, i64::MAX).unwrap();
+        assert_eq!(found.len(), 40);
+        assert_eq!(found.iter().map(|(_, samples)| samples.len()).sum::<usize>(), 400);
+        store.kill_and_reopen();
+    }
+}
