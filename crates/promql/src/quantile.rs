@@ -52,7 +52,7 @@ fn tidy(buckets: &mut Vec<Bucket>) -> Option<()> {
     Some(())
 }
 
-/// Relative differences up to this are noise of float arithmetic, not a decrease.
+/// Differences below this share of the sum of both counts are noise of float arithmetic, not a decrease.
 const COUNT_TOLERANCE: f64 = 1e-12;
 
 /// Makes cumulative counts ascend; returns whether that took more than smoothing out float noise.
@@ -63,7 +63,7 @@ fn make_monotonic(buckets: &mut [Bucket]) -> bool {
         if distance == 0.0 {
             continue;
         }
-        if distance / bucket.count <= COUNT_TOLERANCE {
+        if distance / (bucket.count.abs() + before.abs()) < COUNT_TOLERANCE {
             bucket.count = before;
         } else {
             before = bucket.count;

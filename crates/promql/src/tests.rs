@@ -194,3 +194,23 @@ fn batches_add_up_the_same_on_any_number_of_threads() {
     };
     assert_eq!(ask(1), ask(3));
 }
+
+#[test]
+fn info_series_lend_their_labels_to_their_target() {
+    let table = Table::default()
+        .with("up_seconds,instance=a,job=j", MINUTE, [1.0, 2.0, 3.0])
+        .with("up_seconds,instance=b,job=j", MINUTE, [5.0, 6.0, 7.0])
+        .with("target_info,instance=a,job=j,version=1,zone=x", MINUTE, [1.0, 1.0, GAP])
+        .with("target_info,instance=a,job=j,version=2,zone=x", MINUTE, [GAP, GAP, 1.0]);
+    // From the third minute on both versions are fresh; the newer one counts.
+    assert_eq!(
+        table.ask_range("info(up_seconds)", 0, 2 * MINUTE, MINUTE),
+        "up_seconds{instance=\"a\", job=\"j\", version=\"1\", zone=\"x\"} 1@0 2@60\n\
+         up_seconds{instance=\"a\", job=\"j\", version=\"2\", zone=\"x\"} 3@120\n\
+         up_seconds{instance=\"b\", job=\"j\"} 5@0 6@60 7@120"
+    );
+    assert_eq!(
+        table.ask("info(up_seconds, {version=~'.+'})", 0),
+        "up_seconds{instance=\"a\", job=\"j\", version=\"1\"} 1"
+    );
+}

@@ -68,6 +68,7 @@ impl Evaluator<'_> {
             }
             F::Sort | F::SortDesc | F::SortByLabel | F::SortByLabelDesc => self.eval_sort(node, call, grid),
             F::LabelReplace | F::LabelJoin => self.edit_labels(argument(0)?, &self.label_edit(call)?),
+            F::Info => self.info(call, grid),
             F::HistogramQuantile => {
                 let quantiles = self.eval_scalar(&args[0], grid)?;
                 self.histogram_quantile(&quantiles, args[0].span, &argument(1)?, args[1].span, grid)

@@ -4,7 +4,7 @@
 //! more than a few batches of series.
 
 use bongsu_model::{METRIC_NAME, MatchOp};
-use bongsu_syntax::{BinaryExpr, BinaryOp, Call, Expr, ExprKind, FunctionId, UnaryOp, ValueType};
+use bongsu_syntax::{BinaryExpr, BinaryOp, Call, Expr, ExprKind, FunctionId, UnaryOp, ValueType, VectorSelector};
 use rayon::iter::{IndexedParallelIterator, IntoParallelRefMutIterator, ParallelIterator};
 
 use super::select::{Leaf, Reading};
@@ -100,7 +100,7 @@ impl Evaluator<'_> {
             ExprKind::Call(call) => call.args.iter().find_map(selector_of),
             _ => None,
         };
-        let pinned = |selector: &bongsu_syntax::VectorSelector| {
+        let pinned = |selector: &VectorSelector| {
             selector.matchers.iter().any(|matcher| matcher.name() == METRIC_NAME && matcher.op() == MatchOp::Equal)
         };
         self.delayed_name_removal || selector.is_some_and(pinned)
@@ -109,16 +109,27 @@ impl Evaluator<'_> {
     /// Runs a pipeline into memory.
     pub(super) fn collect_pipeline(&self, expr: &Expr, grid: Grid) -> Result<Vector, QueryError> {
         let (leaf, stages) = self.pipeline(expr, grid)?;
-        let mut all = self.vector(Vec::new(), grid)?;
-        self.scan(&leaf, &stages, Ok, |batch| {
-            all.series.extend(batch.series);
-            all.charge.absorb(batch.charge);
-            Ok(())
-        })?;
+        let mut all = self.collect(&leaf, &stages, grid)?;
         let names_dropped = leaf.drops_name() || stages.iter().any(|stage| stage.drops_name);
         if names_dropped && !self.delayed_name_removal {
             merge_same_labels(&mut all.series)?;
         }
+        Ok(all)
+    }
+
+    /// When each selected series had its last sample, at every step, in seconds.
+    pub(crate) fn sample_times(&self, selector: &VectorSelector, grid: Grid) -> Result<Vector, QueryError> {
+        let windows = self.instant_windows(selector, grid)?;
+        self.collect(&Leaf { selector, windows, reading: Reading::SampleTime }, &[], grid)
+    }
+
+    fn collect(&self, leaf: &Leaf<'_>, stages: &[Stage<'_>], grid: Grid) -> Result<Vector, QueryError> {
+        let mut all = self.vector(Vec::new(), grid)?;
+        self.scan(leaf, stages, Ok, |batch| {
+            all.series.extend(batch.series);
+            all.charge.absorb(batch.charge);
+            Ok(())
+        })?;
         Ok(all)
     }
 
@@ -299,7 +310,7 @@ fn leaf_arg(arg: &Expr) -> Option<&ExprKind> {
 }
 
 /// The selector inside an argument.
-fn selector_of(arg: &Expr) -> Option<&bongsu_syntax::VectorSelector> {
+fn selector_of(arg: &Expr) -> Option<&VectorSelector> {
     match leaf_arg(arg)? {
         ExprKind::Vector(selector) => Some(selector),
         ExprKind::Matrix(matrix) => Some(&matrix.selector),

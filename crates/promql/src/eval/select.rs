@@ -24,6 +24,8 @@ pub(super) enum Reading<'e> {
     Value,
     /// The time of the last value, seconds: `timestamp(x)`.
     Timestamp,
+    /// The same for series that stay what they are.
+    SampleTime,
     /// A function of the window.
     Function(RangeCall<'e>),
 }
@@ -170,7 +172,7 @@ impl Evaluator<'_> {
 impl Leaf<'_> {
     pub(super) fn drops_name(&self) -> bool {
         match &self.reading {
-            Reading::Value => false,
+            Reading::Value | Reading::SampleTime => false,
             Reading::Timestamp => true,
             Reading::Function(call) => !call.keeps_name(),
         }
@@ -182,7 +184,9 @@ impl Leaf<'_> {
                 smoothed_values(&self.windows, Samples::of(buffer))
             }
             Reading::Value => last_samples(&self.windows, buffer, |_, value| value),
-            Reading::Timestamp => last_samples(&self.windows, buffer, |time_ms, _| time_ms as f64 / 1000.0),
+            Reading::Timestamp | Reading::SampleTime => {
+                last_samples(&self.windows, buffer, |time_ms, _| time_ms as f64 / 1000.0)
+            }
             Reading::Function(call) => call.column(&self.windows, Samples::of(buffer)),
         }
     }

@@ -3,6 +3,7 @@
 mod absent;
 pub(crate) mod date;
 mod histogram;
+mod info;
 mod label;
 pub(crate) mod math;
 mod sort;

@@ -1,0 +1,173 @@
+//! `info(v, {k8s_cluster_name=~".+"})`: adds labels of info series, `target_info` by default, to the series of the same target.
+//!
+//! Source: Prometheus' documentation of `info`.
+
+use bongsu_model::{Labels, LabelsBuilder, METRIC_NAME, MatchOp, Matcher};
+use bongsu_syntax::{Call, Duration, ExprKind, Extent, VectorSelector};
+use hashbrown::HashMap;
+
+use crate::error::QueryError;
+use crate::eval::Evaluator;
+use crate::grid::Grid;
+use crate::keys::{KeyNumbers, LabelChoice};
+use crate::number::{ABSENT, is_present};
+use crate::series::{Series, Vector, merge_same_labels};
+
+/// Labels that say which target a series is of.
+const IDENTIFYING: [&str; 2] = ["instance", "job"];
+
+/// What the second argument asks for.
+struct Wanted {
+    /// Conditions on the info metric's name.
+    names: Vec<Matcher>,
+    /// Conditions on data labels; only these labels are added, all of them when there is no condition.
+    data: Vec<Matcher>,
+}
+
+impl Wanted {
+    fn of(call: &Call) -> Result<Self, QueryError> {
+        let matchers = match call.args.get(1).map(|arg| &arg.unparen().kind) {
+            Some(ExprKind::Vector(selector)) => selector.matchers.clone(),
+            Some(_) => {
+                return Err(QueryError::bad_data("the second argument of info must be label matchers in braces"));
+            }
+            None => Vec::new(),
+        };
+        let (mut names, data): (Vec<_>, Vec<_>) =
+            matchers.into_iter().partition(|matcher| matcher.name() == METRIC_NAME);
+        let picks_some = |matcher: &Matcher| matches!(matcher.op(), MatchOp::Equal | MatchOp::Regex);
+        if names.is_empty() {
+            names.push(Matcher::equal(METRIC_NAME, "target_info"));
+        } else if !names.iter().any(picks_some) {
+            let all = Matcher::new(METRIC_NAME, MatchOp::Regex, ".+_info");
+            names.push(all.map_err(|error| QueryError::bad_data(error.to_string()))?);
+        }
+        Ok(Self { names, data })
+    }
+
+    fn is_info(&self, labels: &Labels) -> bool {
+        self.names.iter().all(|matcher| matcher.matches(labels.metric_name()))
+    }
+
+    /// Whether series without a match stay.
+    fn is_optional(&self) -> bool {
+        self.data.iter().all(Matcher::matches_empty)
+    }
+
+    fn takes(&self, label: &str) -> bool {
+        label != METRIC_NAME
+            && !IDENTIFYING.contains(&label)
+            && (self.data.is_empty() || self.data.iter().any(|matcher| matcher.name() == label))
+    }
+
+    fn selector(&self) -> VectorSelector {
+        let required = self.data.iter().filter(|matcher| !matcher.matches_empty());
+        let matchers = required.chain(&self.names).cloned().collect();
+        VectorSelector { name: None, matchers, offset: Duration::ZERO, at: None, extent: Extent::Plain }
+    }
+}
+
+impl Evaluator<'_> {
+    pub(crate) fn info(&self, call: &Call, grid: Grid) -> Result<Vector, QueryError> {
+        let wanted = Wanted::of(call)?;
+        let base = self.eval_vector(&call.args[0], grid)?;
+        let infos = self.sample_times(&wanted.selector(), grid)?;
+        let identifying = IDENTIFYING.map(str::to_owned);
+        let choice = LabelChoice { names: &identifying, only_these: true };
+        let mut keys = KeyNumbers::default();
+        let mut by_target: Vec<Vec<usize>> = Vec::new();
+        for (place, info) in infos.series.iter().enumerate() {
+            let (number, _) = keys.number(choice, &info.labels);
+            by_target.resize_with(keys.len(), Vec::new);
+            by_target[number].push(place);
+        }
+        let mut result = self.vector(Vec::new(), grid)?;
+        for series in base.series {
+            self.budget.check()?;
+            if wanted.is_info(&series.labels) {
+                result.charge.grow(grid.count)?;
+                result.series.push(series);
+                continue;
+            }
+            let identified = IDENTIFYING.iter().any(|name| series.labels.get(name).is_some());
+            let number = if identified { keys.find(choice, &series.labels) } else { None };
+            let candidates = number.map_or(&[][..], |number| &by_target[number]);
+            let before = result.series.len();
+            enrich(&series, &wanted, candidates, &infos.series, &mut result.series)?;
+            result.charge.grow((result.series.len() - before) * grid.count)?;
+        }
+        merge_same_labels(&mut result.series)?;
+        Ok(result)
+    }
+}
+
+/// Adds to `results` the series with the labels of its info series: one for each set of labels that it has over time.
+fn enrich(
+    series: &Series,
+    wanted: &Wanted,
+    candidates: &[usize],
+    infos: &[Series],
+    results: &mut Vec<Series>,
+) -> Result<(), QueryError> {
+    let mut outputs: HashMap<Vec<usize>, usize> = HashMap::new();
+    for (step, &value) in series.values.iter().enumerate().filter(|(_, value)| is_present(**value)) {
+        let chosen = newest(candidates, infos, step)?;
+        if chosen.is_empty() && !wanted.is_optional() {
+            continue;
+        }
+        let at = match outputs.get(&chosen) {
+            Some(&at) => at,
+            None => {
+                let labels = with_data(&series.labels, wanted, chosen.iter().map(|&place| &infos[place].labels))?;
+                let values = vec![ABSENT; series.values.len()];
+                results.push(Series { labels, drop_name: series.drop_name, values });
+                outputs.insert(chosen, results.len() - 1);
+                results.len() - 1
+            }
+        };
+        results[at].values[step] = value;
+    }
+    Ok(())
+}
+
+/// Of each info metric the series with the newest sample.
+fn newest(candidates: &[usize], infos: &[Series], step: usize) -> Result<Vec<usize>, QueryError> {
+    let mut chosen: Vec<usize> = Vec::new();
+    for &place in candidates.iter().filter(|&&place| is_present(infos[place].values[step])) {
+        let rival =
+            chosen.iter().position(|&other| infos[other].labels.metric_name() == infos[place].labels.metric_name());
+        let Some(at) = rival else {
+            chosen.push(place);
+            continue;
+        };
+        let (known, new) = (&infos[chosen[at]], &infos[place]);
+        if known.values[step] == new.values[step] {
+            return Err(QueryError::execution(format!(
+                "found duplicate series for info metric: existing {} @ {}, new {} @ {}",
+                known.labels, known.values[step], new.labels, new.values[step]
+            )));
+        }
+        if new.values[step] > known.values[step] {
+            chosen[at] = place;
+        }
+    }
+    Ok(chosen)
+}
+
+/// The labels with the wanted data labels of info series; what the series has already stays.
+fn with_data<'l>(
+    base: &Labels,
+    wanted: &Wanted,
+    infos: impl Iterator<Item = &'l Labels>,
+) -> Result<Labels, QueryError> {
+    let mut builder = LabelsBuilder::from_labels(base);
+    for info in infos {
+        for (name, value) in info.iter().filter(|(name, _)| wanted.takes(name) && base.get(name).is_none()) {
+            if builder.get(name).is_some_and(|known| known != value) {
+                return Err(QueryError::execution(format!("conflicting label: {name}")));
+            }
+            builder.set(name, value);
+        }
+    }
+    Ok(builder.build())
+}
