@@ -1,4 +1,5 @@
 //! What stands on disk when the process ends at the worst moment, and when the disk is full.
+#![expect(clippy::unwrap_used, reason = "a panic in a test is the failure message")]
 
 mod common;
 

@@ -9,7 +9,7 @@ use crate::blocks::StoredBlock;
 use crate::chunk::{Chunk, View};
 use crate::head::Frozen;
 use crate::span;
-use crate::table::Order;
+use crate::table::{Order, Table};
 use crate::tenant::Tenant;
 
 /// The head is copied so many series at a time, so that writes wait for microseconds.
@@ -20,23 +20,24 @@ const COPY_SERIES: usize = 1024;
 pub(crate) struct Selected {
     start_ms: i64,
     end_ms: i64,
-    /// Older ones first: of two samples with the same time, that of the later source counts.
+    /// In order of labels.
     places: Vec<Place>,
-    sources: Vec<Samples>,
-    /// In order of labels; those of one series stand together, in the order of their sources.
+    /// Those of one place stand together, in the order of their sources.
     parts: Vec<Part>,
+    /// Older ones first: of two samples with the same time, that of the later source counts.
+    sources: Vec<Samples>,
 }
 
-/// One series of the answer: a stretch of `parts`.
-#[derive(Clone, Copy)]
+/// One series of the answer.
 struct Place {
-    start: u32,
-    end: u32,
+    labels: Labels,
+    /// Where its parts start; they end where those of the next place start.
+    start: usize,
 }
 
 /// One series in one source.
+#[derive(Clone, Copy)]
 struct Part {
-    labels: Labels,
     source: u32,
     /// The series' number there.
     series: u32,
@@ -55,79 +56,98 @@ impl Selected {
             return Ok(selected);
         }
         let snapshot = Snapshot::take(tenant, selection);
+        let mut found = Vec::new();
         for block in snapshot.blocks.iter().filter(|block| block.overlaps(selection.start_ms, selection.end_ms)) {
-            selected.add_block(block, selection)?;
+            selected.add_block(block, selection, &mut found)?;
         }
         if let Some(frozen) = snapshot.frozen {
-            selected.add_frozen(&frozen, selection)?;
+            selected.add_frozen(&frozen, selection, &mut found)?;
         }
-        selected.add_head(snapshot.head, selection)?;
-        selected.merge(selection)?;
+        selected.add_head(snapshot.head, selection, &mut found)?;
+        selected.merge(found);
+        check_count(selected.places.len(), selection)?;
         Ok(selected)
     }
 
-    fn add_block(&mut self, stored: &Arc<StoredBlock>, selection: &Selection) -> Result<(), SourceError> {
+    fn add_block(
+        &mut self,
+        stored: &Arc<StoredBlock>,
+        selection: &Selection,
+        found: &mut Vec<(Labels, Part)>,
+    ) -> Result<(), SourceError> {
         let block = &stored.block;
-        let found = block.select(&selection.matchers).map_err(|error| source_error(&error))?;
-        check_count(found.len(), selection)?;
+        let hits = block.select(&selection.matchers).map_err(|error| source_error(&error))?;
+        check_count(hits.len(), selection)?;
         let source = self.sources.len() as u32;
-        self.parts.reserve(found.len());
-        for series in found {
+        found.reserve(hits.len());
+        for series in hits {
             let labels = block.labels(series).map_err(|error| source_error(&error))?;
-            self.parts.push(Part { labels, source, series });
+            found.push((labels, Part { source, series }));
         }
         self.sources.push(Samples::Block(Arc::clone(stored)));
         Ok(())
     }
 
-    fn add_frozen(&mut self, frozen: &Arc<Frozen>, selection: &Selection) -> Result<(), SourceError> {
+    fn add_frozen(
+        &mut self,
+        frozen: &Arc<Frozen>,
+        selection: &Selection,
+        found: &mut Vec<(Labels, Part)>,
+    ) -> Result<(), SourceError> {
         if !frozen.overlaps(selection.start_ms, selection.end_ms) {
             return Ok(());
         }
-        let (mut found, order) = {
+        let (mut hits, order) = {
             let table = frozen.table.read();
-            let found: Vec<u32> = table.index().select(&selection.matchers).into_iter().collect();
-            (found, Arc::clone(table.order()))
+            let hits: Vec<u32> = table.index().select(&selection.matchers).into_iter().collect();
+            (hits, Arc::clone(table.order()))
         };
         let overlaps = |chunk: &Chunk| chunk.overlaps(selection.start_ms, selection.end_ms);
-        found.retain(|series| frozen.chunks.get(*series as usize).is_some_and(overlaps));
-        check_count(found.len(), selection)?;
-        found.sort_by_key(|series| order.place_of(*series));
+        hits.retain(|series| frozen.chunks.get(*series as usize).is_some_and(overlaps));
+        check_count(hits.len(), selection)?;
+        hits.sort_by_key(|series| order.place_of(*series));
         let source = self.sources.len() as u32;
-        let part = |series| Part { labels: span::labels(frozen.spans.get(series)), source, series };
-        self.parts.extend(found.into_iter().map(part));
+        let part = |series| (span::labels(frozen.spans.get(series)), Part { source, series });
+        found.extend(hits.into_iter().map(part));
         self.sources.push(Samples::Frozen(Arc::clone(frozen)));
         Ok(())
     }
 
-    fn add_head(&mut self, mut head: HeadCopy, selection: &Selection) -> Result<(), SourceError> {
+    fn add_head(
+        &mut self,
+        mut head: HeadCopy,
+        selection: &Selection,
+        found: &mut Vec<(Labels, Part)>,
+    ) -> Result<(), SourceError> {
         check_count(head.series.len(), selection)?;
         let source = self.sources.len() as u32;
-        let mut parts: Vec<Part> = std::mem::take(&mut head.labels)
-            .into_iter()
-            .zip(0..)
-            .map(|(labels, series)| Part { labels, source, series })
-            .collect();
-        parts.sort_by_key(|part| head.order.place_of(head.series[part.series as usize].id));
-        self.parts.extend(parts);
+        let labels = std::mem::take(&mut head.labels);
+        let mut hits: Vec<_> = labels.into_iter().zip((0..).map(|series| Part { source, series })).collect();
+        hits.sort_by_key(|(_, part)| head.order.place_of(head.series[part.series as usize].id));
+        found.extend(hits);
         self.sources.push(Samples::Head(head));
         Ok(())
     }
 
     /// Brings the parts of a series together. Every source brought its parts sorted, mostly, and the sort makes use of it;
     /// it is stable, so that parts of the same labels keep the order of their sources.
-    fn merge(&mut self, selection: &Selection) -> Result<(), SourceError> {
-        self.parts.sort_by(|a, b| a.labels.cmp(&b.labels));
-        let mut start = 0;
-        for series in self.parts.chunk_by(|a, b| a.labels == b.labels) {
-            let end = start + series.len() as u32;
-            self.places.push(Place { start, end });
-            start = end;
+    fn merge(&mut self, mut found: Vec<(Labels, Part)>) {
+        found.sort_by(|a, b| a.0.cmp(&b.0));
+        self.parts.reserve_exact(found.len());
+        for (labels, part) in found {
+            if self.places.last().is_none_or(|place| place.labels != labels) {
+                self.places.push(Place { labels, start: self.parts.len() });
+            }
+            self.parts.push(part);
         }
-        check_count(self.places.len(), selection)
     }
 
-    fn read_part(&self, part: &Part, buffer: &mut SampleBuffer) -> Result<(), SourceError> {
+    fn parts_of(&self, place: usize) -> &[Part] {
+        let end = self.places.get(place + 1).map_or(self.parts.len(), |next| next.start);
+        &self.parts[self.places[place].start..end]
+    }
+
+    fn read_part(&self, part: Part, buffer: &mut SampleBuffer) -> Result<(), SourceError> {
         let (start_ms, end_ms) = (self.start_ms, self.end_ms);
         match &self.sources[part.source as usize] {
             Samples::Block(stored) => {
@@ -146,15 +166,14 @@ impl SeriesSet for Selected {
     }
 
     fn labels(&self, place: usize) -> Labels {
-        self.parts[self.places[place].start as usize].labels.clone()
+        self.places[place].labels.clone()
     }
 
     fn read(&self, place: usize, buffer: &mut SampleBuffer) -> Result<(), SourceError> {
-        let Place { start, end } = self.places[place];
         let first = buffer.timestamps_ms.len();
-        for part in &self.parts[start as usize..end as usize] {
+        for part in self.parts_of(place) {
             let middle = buffer.timestamps_ms.len();
-            self.read_part(part, buffer)?;
+            self.read_part(*part, buffer)?;
             merge_tail(buffer, first, middle);
         }
         Ok(())
@@ -249,8 +268,8 @@ impl HeadCopy {
             }
             Arc::clone(&state.head.table)
         };
-        let found = copy.find(&table.read(), &selection.matchers);
-        for batch in found.chunks(COPY_SERIES) {
+        let hits = copy.find(&table.read(), &selection.matchers);
+        for batch in hits.chunks(COPY_SERIES) {
             let state = tenant.state.read();
             if state.head.generation != generation {
                 return None;
@@ -267,7 +286,7 @@ impl HeadCopy {
         Some(copy)
     }
 
-    fn find(&mut self, table: &crate::table::Table, matchers: &[Matcher]) -> Vec<u32> {
+    fn find(&mut self, table: &Table, matchers: &[Matcher]) -> Vec<u32> {
         self.order = Arc::clone(table.order());
         table.index().select(matchers).into_iter().collect()
     }
