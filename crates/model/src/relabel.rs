@@ -27,7 +27,8 @@ pub struct RelabelConfig {
     pub source_labels: Option<Vec<String>>,
     /// Stands between the values; default `;`.
     pub separator: String,
-    /// Has to match as a whole; default `(.*)`.
+    /// Has to match as a whole; default `(.*)`, and the empty pattern when the key is there without a value.
+    #[cfg_attr(feature = "serde", serde(deserialize_with = "null_is_empty"))]
     pub regex: String,
     /// For `hashmod`.
     pub modulus: u64,
@@ -245,6 +246,12 @@ impl RelabelRule {
             labels.set(name, value);
         }
     }
+}
+
+/// A key without a value as the empty text.
+#[cfg(feature = "serde")]
+fn null_is_empty<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<String, D::Error> {
+    <Option<String> as serde::Deserialize>::deserialize(deserializer).map(Option::unwrap_or_default)
 }
 
 /// The last eight bytes of the MD5 sum, as Prometheus takes them, so that shards fall the same way.

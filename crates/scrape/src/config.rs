@@ -64,6 +64,7 @@ pub struct GlobalConfig {
     /// Accepted; failures are shown by the targets page and the log.
     pub scrape_failure_log_file: Option<String>,
     /// Default of [`ScrapeConfig::body_size_limit`].
+    #[serde(deserialize_with = "size_with_unit")]
     pub body_size_limit: Option<ByteSize>,
     /// Default of [`ScrapeConfig::sample_limit`].
     pub sample_limit: u64,
@@ -120,6 +121,15 @@ pub enum EscapingScheme {
     Values,
 }
 
+/// A size that has to have a unit, as Prometheus asks for one here; a bare 0 is no limit.
+fn size_with_unit<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<Option<ByteSize>, D::Error> {
+    let Some(text) = Option::<String>::deserialize(deserializer)? else { return Ok(None) };
+    if text != "0" && text.bytes().all(|byte| byte.is_ascii_digit()) {
+        return Err(serde::de::Error::custom(format!("unknown unit in {text:?}; expected a size such as 10MB")));
+    }
+    text.parse().map(Some).map_err(serde::de::Error::custom)
+}
+
 /// A service discovery that is known by name only.
 type Unsupported = Option<IgnoredAny>;
 
@@ -149,6 +159,7 @@ pub struct ScrapeConfig {
     pub metrics_path: Option<String>,
     pub scheme: Option<String>,
     pub enable_compression: Option<bool>,
+    #[serde(deserialize_with = "size_with_unit")]
     pub body_size_limit: Option<ByteSize>,
     pub sample_limit: u64,
     pub target_limit: u64,

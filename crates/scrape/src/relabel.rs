@@ -38,11 +38,11 @@ pub(crate) fn stored_labels(
     Ok(Some(labels))
 }
 
+/// A name and a value as the target wrote them.
+type Pair<'a> = (Cow<'a, str>, Cow<'a, str>);
+
 /// The pairs that the target wrote, sorted by name.
-fn exposed_labels<'a>(
-    series: Series<'a>,
-    metric_type: MetricType,
-) -> Result<Vec<(Cow<'a, str>, Cow<'a, str>)>, ScrapeError> {
+fn exposed_labels<'a>(series: Series<'a>, metric_type: MetricType) -> Result<Vec<Pair<'a>>, ScrapeError> {
     let pairs = series.labels().map(|(name, value)| {
         let value = normalize_bound(metric_type, &name, value);
         (name, value)
@@ -57,12 +57,7 @@ fn exposed_labels<'a>(
 
 /// Adds the target's labels. Of a name that both have, the target's own value wins and the exposed one moves to
 /// `exported_<name>`, or the other way round when labels are honoured: then an exposed empty value removes the label.
-fn merge_target(
-    builder: &mut LabelsBuilder,
-    exposed: &[(Cow<'_, str>, Cow<'_, str>)],
-    target: &Labels,
-    honor_labels: bool,
-) {
+fn merge_target(builder: &mut LabelsBuilder, exposed: &[Pair<'_>], target: &Labels, honor_labels: bool) {
     let is_exposed = |name: &str| exposed.iter().any(|(candidate, _)| candidate == name);
     if honor_labels {
         for (name, value) in target.iter().filter(|(name, _)| !is_exposed(name)) {

@@ -49,9 +49,7 @@ fn report(batch: &Batch) -> String {
         let found = batch.series.iter().find(|(labels, _)| labels.metric_name() == name);
         found.map_or_else(|| "-".to_owned(), |(_, sample)| sample.value.to_string())
     };
-    ["up", "scrape_samples_scraped", "scrape_samples_post_metric_relabeling", "scrape_series_added"]
-        .map(|name| of(name))
-        .join(" ")
+    ["up", "scrape_samples_scraped", "scrape_samples_post_metric_relabeling", "scrape_series_added"].map(of).join(" ")
 }
 
 struct Story {

@@ -8,7 +8,7 @@ use super::*;
 #[derive(Debug, Default, Deserialize)]
 #[serde(default)]
 struct File {
-    global: GlobalConfig,
+    global: Option<GlobalConfig>,
     scrape_configs: Option<Vec<Option<ScrapeConfig>>>,
 }
 
@@ -16,7 +16,8 @@ fn jobs(text: &str) -> Result<Vec<std::sync::Arc<Job>>, String> {
     let file: File = bongsu_config::parse(text, "prometheus.yml").map_err(|error| error.to_string())?;
     let configs: Option<Vec<ScrapeConfig>> = file.scrape_configs.unwrap_or_default().into_iter().collect();
     let configs = configs.ok_or("empty or null scrape config section")?;
-    resolve(&file.global, &configs, std::path::Path::new("/etc/bongsu")).map_err(|error| error.to_string())
+    resolve(&file.global.unwrap_or_default(), &configs, std::path::Path::new("/etc/bongsu"))
+        .map_err(|error| error.to_string())
 }
 
 #[track_caller]
@@ -121,9 +122,9 @@ fn conformance_files_are_judged_as_prometheus_judges_them() {
         }
         let Ok(text) = std::fs::read_to_string(root.join("config").join(file)) else {
             if expected == "bad" {
-                passed += 1
+                passed += 1;
             } else {
-                failures.push(format!("{file}: not UTF-8"))
+                failures.push(format!("{file}: not UTF-8"));
             }
             continue;
         };
