@@ -45,10 +45,10 @@ impl Budget {
     /// An error when the caller went away or the time is over. Called once for each batch of series.
     pub(crate) fn check(&self) -> Result<(), QueryError> {
         if self.cancel.load(Ordering::Relaxed) {
-            return Err(QueryError::new(QueryErrorKind::Canceled, "query was canceled in query execution"));
+            return Err(QueryError::new(QueryErrorKind::Canceled, "query was canceled in expression evaluation"));
         }
         if self.deadline.is_some_and(|deadline| Instant::now() >= deadline) {
-            return Err(QueryError::new(QueryErrorKind::Timeout, "query timed out in query execution"));
+            return Err(QueryError::new(QueryErrorKind::Timeout, "query timed out in expression evaluation"));
         }
         Ok(())
     }

@@ -105,7 +105,7 @@ impl Engine {
         }
         let grid = Grid::new(start_ms, end_ms, step_ms);
         if grid.count > self.options.points_per_series_max {
-            let most = self.options.points_per_series_max;
+            let most = crate::number::group_thousands(self.options.points_per_series_max);
             return Err(QueryError::bad_data(format!(
                 "exceeded maximum resolution of {most} points per timeseries. Try decreasing the query resolution (?step=XX)"
             )));
@@ -130,7 +130,7 @@ impl Engine {
             invariant: InvariantRoots::of(expr),
             start_ms,
             end_ms,
-            window: QueryWindow { step_ms, range_ms: end_ms - start_ms },
+            window: QueryWindow { step_ms, range_ms: end_ms.saturating_sub(start_ms) },
             lookback_ms: context.lookback_ms.unwrap_or(self.options.lookback_ms),
             series_max: context.series_max.unwrap_or(self.options.series_max),
             subquery_default_step_ms: self.options.subquery_default_step_ms,

@@ -19,10 +19,10 @@ impl Grid {
     /// All steps from `start_ms` to `end_ms`, both included.
     pub(crate) fn new(start_ms: i64, end_ms: i64, step_ms: i64) -> Self {
         let count = match end_ms.checked_sub(start_ms) {
-            Some(range) if range >= 0 => {
-                usize::try_from(range / step_ms.max(1)).unwrap_or(usize::MAX).saturating_add(1)
-            }
-            _ => 0,
+            _ if end_ms < start_ms => 0,
+            Some(range) => usize::try_from(range / step_ms.max(1)).unwrap_or(usize::MAX).saturating_add(1),
+            // More than 64 bits of milliseconds: more steps than anyone allows.
+            None => usize::MAX,
         };
         Self { start_ms, step_ms: step_ms.max(1), count }
     }

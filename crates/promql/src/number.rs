@@ -3,7 +3,8 @@
 use bongsu_model::STALE_NAN;
 
 /// Stands in a column for "no sample at this step". It is the stale marker: no stored value that is selected has this
-/// pattern, and arithmetic never makes it, because processors only give quiet NaNs.
+/// pattern, and arithmetic on others gives quiet NaNs, which this one is not. (Only the sign change of one NaN that nobody
+/// writes, 0xfff0000000000002, would make it.)
 pub(crate) const ABSENT: f64 = STALE_NAN;
 
 /// Whether a column's cell holds a sample.
@@ -146,4 +147,43 @@ pub(crate) fn format_label_value(value: f64) -> String {
         text.push_str(".0");
     }
     text
+}
+
+/// A count as people read it: `11,000`.
+pub(crate) fn group_thousands(count: usize) -> String {
+    let digits = count.to_string();
+    let mut text = String::new();
+    for (at, digit) in digits.chars().enumerate() {
+        if at > 0 && (digits.len() - at).is_multiple_of(3) {
+            text.push(',');
+        }
+        text.push(digit);
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn prints_floats_as_go_does() {
+        let shown = [1.1, 1e6, 123_456.0, 1e-5, -0.5, f64::NAN].map(format_g);
+        assert_eq!(shown, ["1.1", "1e+06", "123456", "1e-05", "-0.5", "NaN"]);
+        assert_eq!([0.0, 1.0, 0.25, -0.1, f64::NAN].map(format_label_value), ["0.0", "1.0", "0.25", "-0.1", "NaN"]);
+        assert_eq!([0, 999, 11_000, 1_234_567].map(group_thousands), ["0", "999", "11,000", "1,234,567"]);
+    }
+
+    #[test]
+    fn means_of_parts_make_the_mean_of_all() {
+        let values = [f64::MAX, f64::MAX, 1.0, f64::MAX, -f64::MAX];
+        for split in 0..=values.len() {
+            let mut parts = [Mean::default(), Mean::default()];
+            values[..split].iter().for_each(|&value| parts[0].add(value));
+            values[split..].iter().for_each(|&value| parts[1].add(value));
+            let [mut all, rest] = parts;
+            all.merge(rest);
+            assert!((all.value() / (f64::MAX / 5.0 * 2.0) - 1.0).abs() < 1e-9, "{split}: {}", all.value());
+        }
+    }
 }

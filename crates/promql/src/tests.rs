@@ -168,6 +168,14 @@ fn bounds_are_kept() {
     assert_eq!(ask("sum(requests_total)", &late).unwrap_err().kind, QueryErrorKind::Timeout);
     let steps = engine.range(&parse("1"), 0, 11_000, 1, &table, &QueryContext::default()).unwrap_err();
     assert_eq!(steps.kind, QueryErrorKind::BadData);
+    assert_eq!(
+        steps.to_string(),
+        "exceeded maximum resolution of 11,000 points per timeseries. Try decreasing the query resolution (?step=XX)"
+    );
+    let endless = engine.range(&parse("1"), i64::MIN, i64::MAX, 1, &table, &QueryContext::default()).unwrap_err();
+    assert_eq!(endless.kind, QueryErrorKind::BadData);
+    let fine = engine.instant(&parse("sum_over_time(vector(1)[1y:1ms])"), 0, &table, &QueryContext::default());
+    assert_eq!(fine.unwrap_err().kind, QueryErrorKind::Limit);
 }
 
 #[test]

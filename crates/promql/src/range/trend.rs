@@ -37,7 +37,7 @@ fn regression(window: &Window<'_>, intercept_ms: i64) -> Line {
     let (mut x_sum, mut y_sum) = (KahanSum::default(), KahanSum::default());
     let (mut xy_sum, mut xx_sum) = (KahanSum::default(), KahanSum::default());
     for (&time_ms, &y) in window.times_ms.iter().zip(window.values) {
-        let x = (time_ms - intercept_ms) as f64 / 1000.0;
+        let x = time_ms.saturating_sub(intercept_ms) as f64 / 1000.0;
         x_sum.add(x);
         y_sum.add(y);
         xy_sum.add(x * y);
