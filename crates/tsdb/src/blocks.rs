@@ -5,6 +5,7 @@ use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::sync::atomic::AtomicI64;
 
 use bongsu_block::Block;
 
@@ -53,13 +54,15 @@ pub(crate) struct StoredBlock {
     pub(crate) name: BlockName,
     pub(crate) path: PathBuf,
     pub(crate) block: Arc<Block>,
+    /// No merge of this block before this time, after one has failed.
+    pub(crate) merge_not_before_ms: AtomicI64,
 }
 
 impl StoredBlock {
     pub(crate) fn open(dir: &Path, name: BlockName) -> Result<Arc<Self>, bongsu_block::Error> {
         let path = dir.join(name.to_string());
         let block = Block::open(&path)?;
-        Ok(Arc::new(Self { name, path, block }))
+        Ok(Arc::new(Self { name, path, block, merge_not_before_ms: AtomicI64::new(i64::MIN) }))
     }
 
     pub(crate) fn size_bytes(&self) -> u64 {

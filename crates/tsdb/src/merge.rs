@@ -6,6 +6,7 @@
 //! two samples with the same time the later one counts.
 
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 
 use bongsu_block::{Effort, WriteOptions};
 
@@ -13,6 +14,7 @@ use crate::blocks::{BlockName, StoredBlock};
 use crate::error::Error;
 use crate::partition::Partition;
 use crate::store::Inner;
+use crate::tenant::Tenant;
 
 /// A merge of an open partition: quick, little smaller than its inputs.
 const OPEN_LEVEL: u32 = 1;
@@ -22,6 +24,8 @@ const CLOSED_LEVEL: u32 = 2;
 const RUN_MIN: usize = 4;
 /// Late blocks are merged into a large one only when together they have this part of its size.
 const LATE_SHARE: u64 = 4;
+/// After a failed merge its inputs rest this long.
+const RETRY_MS: i64 = 600_000;
 
 /// One merge to do.
 #[derive(Debug)]
@@ -39,25 +43,46 @@ impl Inner {
         for tenant in self.tenants.all() {
             let blocks = Arc::clone(&tenant.state.read().blocks);
             let Some(plan) = plan(&blocks, now_ms) else { continue };
-            let flushes = plan.inputs.iter().map(|block| block.name);
-            let name = BlockName {
-                partition: plan.partition,
-                first_flush: flushes.clone().map(|name| name.first_flush).min().unwrap_or(0),
-                last_flush: flushes.map(|name| name.last_flush).max().unwrap_or(0),
-            };
-            let effort = if plan.level == CLOSED_LEVEL { Effort::Small } else { Effort::Fast };
-            let start_ms_min = self.cutoff_ms(now_ms);
-            let options = WriteOptions { effort, level: plan.level, start_ms_min, ..WriteOptions::default() };
-            let inputs: Vec<_> = plan.inputs.iter().map(|stored| Arc::clone(&stored.block)).collect();
-            bongsu_block::merge(&inputs, &tenant.dir.join(name.to_string()), options)?;
-            let merged = StoredBlock::open(&tenant.dir, name)?;
-            tenant.replace(&plan.inputs, Some(merged));
-            // The file of a block that was rewritten alone has been replaced by the new one.
-            plan.inputs.iter().filter(|input| input.name != name).try_for_each(|input| input.delete())?;
-            self.counters.merges.add(1);
+            self.carry_out(&tenant, &plan, now_ms).inspect_err(|_| plan.put_off(now_ms))?;
             return Ok(true);
         }
         Ok(false)
+    }
+
+    fn carry_out(&self, tenant: &Tenant, plan: &Plan, now_ms: i64) -> Result<(), Error> {
+        let name = plan.name();
+        let effort = if plan.level == CLOSED_LEVEL { Effort::Small } else { Effort::Fast };
+        let start_ms_min = self.cutoff_ms(now_ms);
+        let options = WriteOptions { effort, level: plan.level, start_ms_min, ..WriteOptions::default() };
+        let inputs: Vec<_> = plan.inputs.iter().map(|stored| Arc::clone(&stored.block)).collect();
+        bongsu_block::merge(&inputs, &tenant.dir.join(name.to_string()), options)?;
+        let merged = StoredBlock::open(&tenant.dir, name)?;
+        tenant.replace(&plan.inputs, Some(merged));
+        self.counters.merges.add(1);
+        // The file of a block that was rewritten alone has been replaced by the new one.
+        plan.inputs.iter().filter(|input| input.name != name).try_for_each(|input| input.delete())
+    }
+}
+
+impl Plan {
+    fn name(&self) -> BlockName {
+        let names = self.inputs.iter().map(|block| block.name);
+        BlockName {
+            partition: self.partition,
+            first_flush: names.clone().map(|name| name.first_flush).min().unwrap_or(0),
+            last_flush: names.map(|name| name.last_flush).max().unwrap_or(0),
+        }
+    }
+
+    /// A damaged block or a full disk must not keep other blocks from being merged.
+    fn put_off(&self, now_ms: i64) {
+        for input in &self.inputs {
+            input.merge_not_before_ms.store(now_ms.saturating_add(RETRY_MS), Ordering::Relaxed);
+        }
+    }
+
+    fn is_put_off(&self, now_ms: i64) -> bool {
+        self.inputs.iter().any(|input| now_ms < input.merge_not_before_ms.load(Ordering::Relaxed))
     }
 }
 
@@ -69,14 +94,19 @@ fn plan(blocks: &[Arc<StoredBlock>], now_ms: i64) -> Option<Plan> {
     days.into_iter().find_map(|day| {
         let of_day: Vec<_> = blocks.iter().filter(|block| day.contains(block.name.partition)).cloned().collect();
         if day.is_closed(now_ms) {
-            return plan_closed(day, of_day);
+            return plan_closed(day, of_day).filter(|plan| !plan.is_put_off(now_ms));
         }
         let mut partitions: Vec<Partition> = of_day.iter().map(|block| block.name.partition).collect();
         partitions.sort_unstable();
         partitions.dedup();
         partitions.into_iter().find_map(|partition| {
             let inputs: Vec<_> = of_day.iter().filter(|block| block.name.partition == partition).cloned().collect();
-            if partition.is_closed(now_ms) { plan_closed(partition, inputs) } else { plan_open(partition, &inputs) }
+            let plan = if partition.is_closed(now_ms) {
+                plan_closed(partition, inputs)
+            } else {
+                plan_open(partition, &inputs)
+            };
+            plan.filter(|plan| !plan.is_put_off(now_ms))
         })
     })
 }

@@ -89,6 +89,27 @@ fn a_flush_that_cannot_write_keeps_everything_and_goes_on_later() {
     assert_eq!((store.report.replayed_samples, store.get("m").as_str()), (0, "0:1 1:2"));
 }
 
+#[test]
+fn a_damaged_block_does_not_keep_others_from_being_merged() {
+    let store = TestStore::new();
+    for i in 0..2 {
+        for name in ["a", "b"] {
+            store.write(name, &[(labels("m"), vec![(START_MS + i, 1.0)])]).unwrap().wait().unwrap();
+        }
+        store.flush().unwrap();
+    }
+    let (path, mut content) =
+        files(&store.tenant_dir("a")).into_iter().find(|(path, _)| path.extension().is_some()).unwrap();
+    content[9] ^= 0xff;
+    fs::write(path, content).unwrap();
+    store.clock.advance_ms(3 * HOUR_MS);
+    assert!(store.merge().unwrap_err().to_string().contains("damaged"));
+    assert_eq!(store.merge().unwrap(), 1, "those of the other tenant");
+    store.clock.advance_ms(HOUR_MS);
+    assert!(store.merge().is_err(), "tried again");
+    assert_eq!(store.select("b", &[], 0, i64::MAX).unwrap()[0].1.len(), 2);
+}
+
 static DISK_IS_FULL: AtomicBool = AtomicBool::new(false);
 
 /// A disk that has no space while [`DISK_IS_FULL`] says so.
