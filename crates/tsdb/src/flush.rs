@@ -75,18 +75,23 @@ impl Inner {
 
     fn finish_flush(&self, flushing: &mut FlushState) -> Result<(), Error> {
         let Some(position) = flushing.pending else { return Ok(()) };
-        for tenant in self.tenants.all() {
-            tenant.save_metadata()?;
-            let frozen = tenant.state.read().frozen.clone();
-            if let Some(frozen) = frozen {
-                let written = self.write_blocks(&tenant, &frozen, flushing.next_flush)?;
-                tenant.register(written);
-            }
-        }
+        // What keeps one tenant from being written must not keep the others in memory.
+        let tenants = self.tenants.all();
+        let outcomes = tenants.iter().map(|tenant| self.flush_tenant(tenant, flushing.next_flush));
+        outcomes.fold(Ok(()), Result::and)?;
         flushing.next_flush += 1;
         flushing.pending = None;
         self.log.truncate_to(position)?;
         self.counters.flushes.add(1);
+        Ok(())
+    }
+
+    fn flush_tenant(&self, tenant: &Tenant, flush: u64) -> Result<(), Error> {
+        tenant.save_metadata()?;
+        let frozen = tenant.state.read().frozen.clone();
+        if let Some(frozen) = frozen {
+            tenant.register(self.write_blocks(tenant, &frozen, flush)?);
+        }
         Ok(())
     }
 

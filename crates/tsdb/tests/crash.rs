@@ -76,7 +76,9 @@ fn a_flush_that_cannot_write_keeps_everything_and_goes_on_later() {
     // A file where the tenant's directory should be: no block can be written.
     let obstacle = store.tenant_dir("a");
     fs::write(&obstacle, b"").unwrap();
+    store.write("b", &[(labels("m"), vec![(START_MS, 5.0)])]).unwrap().wait().unwrap();
     assert!(store.flush().is_err());
+    assert_eq!(store.stats().blocks, 1, "the other tenant's");
     assert_eq!(store.get("m"), "0:1", "frozen");
     store.put("m", &[(START_MS + 1, 2.0)]);
     assert!(store.maintain().is_err());
