@@ -5,6 +5,7 @@
 use std::fmt;
 
 use bongsu_syntax::Span;
+use hashbrown::HashSet;
 use parking_lot::Mutex;
 
 /// How serious a remark is.
@@ -52,7 +53,7 @@ const ANNOTATIONS_MAX: usize = 1_000;
 
 /// The remarks of one running query, each kept once.
 #[derive(Debug, Default)]
-pub(crate) struct Annotations(Mutex<Vec<Annotation>>);
+pub(crate) struct Annotations(Mutex<HashSet<Annotation>>);
 
 impl Annotations {
     pub(crate) fn warn(&self, span: Span, message: String) {
@@ -65,14 +66,14 @@ impl Annotations {
 
     fn add(&self, annotation: Annotation) {
         let mut all = self.0.lock();
-        if all.len() < ANNOTATIONS_MAX && !all.contains(&annotation) {
-            all.push(annotation);
+        if all.len() < ANNOTATIONS_MAX {
+            all.insert(annotation);
         }
     }
 
     /// All of them in a stable order, warnings first.
     pub(crate) fn take(&self) -> Vec<Annotation> {
-        let mut all = std::mem::take(&mut *self.0.lock());
+        let mut all: Vec<Annotation> = std::mem::take(&mut *self.0.lock()).into_iter().collect();
         all.sort_by(|a, b| {
             let key = |x: &Annotation| (x.severity == Severity::Info, x.span.start);
             key(a).cmp(&key(b)).then_with(|| a.message.cmp(&b.message))

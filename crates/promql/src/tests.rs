@@ -80,6 +80,18 @@ fn a_sum_of_twenty_thousand_terms_needs_no_deep_stack() {
 }
 
 #[test]
+fn nesting_as_deep_as_the_parser_allows_is_no_problem() {
+    let table = Table::default().with("x", MINUTE, [2.0]);
+    let depth = 390;
+    for (open, close, result) in
+        [("abs(", ")", "2"), ("sum(", ")", "2"), ("1 * (", ")", "2"), ("-(", ")", "2"), ("(", ")", "2")]
+    {
+        let query = format!("sum({}x{})", open.repeat(depth), close.repeat(depth));
+        assert_eq!(table.ask(&query, 0), format!("{{}} {result}"), "{open}");
+    }
+}
+
+#[test]
 fn fixed_times_and_subqueries() {
     let table = counters();
     // 600 s: 1800; subquery at 60, 120 and 180 s: 360 + 720 + 1080.

@@ -135,37 +135,46 @@ impl Evaluator<'_> {
         let mut charge = self.budget.charge(places.len() * steps)?;
         let mut batch = Vec::with_capacity(places.len());
         let mut buffer = SampleBuffer::default();
-        let mut empty = 0;
+        let mut remarked = String::new();
+        let all = places.len();
         for place in places {
             buffer.clear();
             set.read(place, &mut buffer)?;
             self.budget.count_read(buffer.len())?;
-            let mut series = Series::new(set.labels(place), leaf.column(&mut buffer));
-            if series.is_absent() {
-                empty += 1;
-                continue;
-            }
-            self.finish_leaf(leaf, &mut series);
-            for stage in stages {
-                self.apply_to(stage, &mut series);
-            }
-            if stages.iter().any(|stage| stage.filters) && series.is_absent() {
-                empty += 1;
-                continue;
-            }
-            batch.push(series);
+            let series = Series::new(set.labels(place), leaf.column(&mut buffer));
+            batch.extend(self.finish_leaf(leaf, stages, series, &mut remarked));
         }
-        charge.shrink(empty * steps);
+        charge.shrink((all - batch.len()) * steps);
         Ok(Vector { series: batch, charge })
     }
 
-    fn finish_leaf(&self, leaf: &Leaf<'_>, series: &mut Series) {
-        if let Reading::Function(call) = &leaf.reading {
-            call.remark_on(series.labels.metric_name());
+    /// What comes after the samples are a column; `None` when nothing is left. `remarked` is the metric that was looked at last:
+    /// neighbours mostly share it.
+    fn finish_leaf(
+        &self,
+        leaf: &Leaf<'_>,
+        stages: &[Stage<'_>],
+        mut series: Series,
+        remarked: &mut String,
+    ) -> Option<Series> {
+        if series.is_absent() {
+            return None;
+        }
+        let metric = series.labels.metric_name();
+        if let Reading::Function(call) = &leaf.reading
+            && metric != remarked
+        {
+            call.remark_on(metric);
+            metric.clone_into(remarked);
         }
         if leaf.drops_name() {
-            self.drop_name(series);
+            self.drop_name(&mut series);
         }
+        for stage in stages {
+            self.apply_to(stage, &mut series);
+        }
+        let may_be_absent = stages.iter().any(|stage| stage.filters);
+        (!may_be_absent || !series.is_absent()).then_some(series)
     }
 }
 
