@@ -82,13 +82,15 @@ fn a_sum_of_twenty_thousand_terms_needs_no_deep_stack() {
 #[test]
 fn nesting_as_deep_as_the_parser_allows_is_no_problem() {
     let table = Table::default().with("x", MINUTE, [2.0]);
-    let depth = 390;
+    let depth = 120;
     for (open, close, result) in
         [("abs(", ")", "2"), ("sum(", ")", "2"), ("1 * (", ")", "2"), ("-(", ")", "2"), ("(", ")", "2")]
     {
         let query = format!("sum({}x{})", open.repeat(depth), close.repeat(depth));
         assert_eq!(table.ask(&query, 0), format!("{{}} {result}"), "{open}");
     }
+    let subqueries = format!("{}x{}", "max_over_time(".repeat(depth), "[5m:1m])".repeat(depth));
+    assert_eq!(table.ask(&subqueries, 0), "{} 2");
 }
 
 #[test]
