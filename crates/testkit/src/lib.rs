@@ -5,8 +5,12 @@
 //! generator ──► requests ──► replay ──► a server (process) ──► measure: CPU, memory, disk
 //! ```
 
+pub mod centre;
+pub mod client;
 pub mod generator;
 pub mod http;
 pub mod measure;
 pub mod process;
+pub mod push;
 pub mod replay;
+pub mod wait;

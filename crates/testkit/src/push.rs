@@ -3,7 +3,7 @@
 use bongsu_model::{Labels, Sample};
 use bongsu_wire::remote_write::{WriteRequestBuilder, compress};
 
-use crate::http::{Answer, Http};
+use crate::client::{Answer, Http};
 
 /// The snappy body of a request with these series.
 ///

@@ -73,7 +73,7 @@ pub(crate) fn load_table(results: &[Measured]) -> String {
     text
 }
 
-/// How fast questions were answered; `(CPU)` is the server's.
+/// How fast questions were answered. Programs whose answer has another number of rows than the first one's say so.
 pub(crate) fn answers_table(results: &[Measured]) -> String {
     let mut text = String::from("| p50 ms (CPU ms) |");
     text.extend(results.iter().map(|measured| format!(" {} |", measured.name)));
