@@ -8,7 +8,8 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-use bongsu_testkit::process::{Centre, Process, free_port};
+use bongsu_testkit::centre::Centre;
+use bongsu_testkit::process::{Server, free_port};
 use bongsu_testkit::wait::wait_for;
 
 /// A target whose counter goes up by one with each scrape, so that a hole in the stored samples shows.
@@ -36,7 +37,7 @@ fn counting_target() -> (u16, Arc<AtomicU64>) {
     (port, scrapes)
 }
 
-fn agent(dir: &Path, target_port: u16, url: &str) -> Process {
+fn agent(dir: &Path, target_port: u16, url: &str) -> Server {
     let config = dir.join("agent.yml");
     let yaml = format!(
         "global: {{scrape_interval: 200ms, scrape_timeout: 200ms, external_labels: {{region: seoul}}}}\n\
@@ -50,7 +51,7 @@ fn agent(dir: &Path, target_port: u16, url: &str) -> Process {
     std::fs::write(&config, yaml).unwrap();
     let mut command = Command::new(env!("CARGO_BIN_EXE_bongsu"));
     command.arg("agent").arg("--config").arg(&config).arg("--data").arg(dir.join("agent-data"));
-    Process::start(&mut command, &dir.join("agent.log"))
+    Server::spawn(&mut command, &dir.join("agent.log")).unwrap()
 }
 
 fn now_seconds() -> f64 {
@@ -69,16 +70,8 @@ fn nothing_is_lost_while_the_centre_is_down_or_the_agent_restarts() {
     let dir = tempfile::tempdir().unwrap();
     let data = dir.path().join("data");
     let (target_port, scrapes) = counting_target();
-    let port = free_port();
-    let listen = format!("127.0.0.1:{port}");
-    let start_centre = || {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_bongsu"));
-        command.args(["server", "--listen", &listen, "--data"]).arg(&data);
-        let url = format!("http://{listen}");
-        let mut process = Process::start(&mut command, &dir.path().join("centre.log"));
-        process.wait_ready(&format!("{url}/-/ready"), Duration::from_secs(60));
-        Centre { process, url }
-    };
+    let port = free_port().unwrap();
+    let start_centre = || Centre::start_on(port, Path::new(env!("CARGO_BIN_EXE_bongsu")), &data, &[]);
     let wait_scrapes = |more: u64| {
         let goal = scrapes.load(Ordering::SeqCst) + more;
         wait_for("scrapes", Duration::from_secs(30), || (scrapes.load(Ordering::SeqCst) >= goal).then_some(()));
@@ -89,7 +82,7 @@ fn nothing_is_lost_while_the_centre_is_down_or_the_agent_restarts() {
     wait_for("first samples", Duration::from_secs(30), || (stored(&centre).len() > 2).then_some(()));
     centre.process.kill();
     wait_scrapes(5);
-    assert_eq!(first.terminate(), Some(0), "{}", first.output());
+    assert_eq!(first.terminate().unwrap(), Some(0), "{}", first.output());
     let second = agent(dir.path(), target_port, &centre.url);
     wait_scrapes(5);
     let centre = start_centre();
@@ -131,7 +124,7 @@ fn labels_and_report_series_are_those_of_prometheus() {
     assert_eq!(centre.query("scrape_samples_scraped", now_seconds())[0]["value"][1], "2");
     assert_eq!(centre.query("scrape_samples_post_metric_relabeling", now_seconds())[0]["value"][1], "1");
     assert_eq!(centre.query("count(noise) or vector(0)", now_seconds())[0]["value"][1], "0");
-    assert_eq!(agent.terminate(), Some(0));
+    assert_eq!(agent.terminate().unwrap(), Some(0));
 }
 
 #[test]

@@ -6,7 +6,8 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::Duration;
 
-use bongsu_testkit::process::{Centre, installed};
+use bongsu_testkit::centre::Centre;
+use bongsu_testkit::process::installed;
 use bongsu_testkit::wait::wait_for;
 
 fn web_dir() -> PathBuf {

@@ -6,8 +6,8 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use bongsu_model::{Labels, Sample};
-use bongsu_testkit::http::Http;
-use bongsu_testkit::process::Centre;
+use bongsu_testkit::centre::Centre;
+use bongsu_testkit::client::Http;
 use bongsu_testkit::push;
 
 const ROUNDS: u64 = 20;

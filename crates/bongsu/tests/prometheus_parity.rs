@@ -6,8 +6,10 @@ use std::path::Path;
 use std::process::Command;
 use std::time::Duration;
 
-use bongsu_testkit::http::Http;
-use bongsu_testkit::process::{Centre, Process, free_port, installed, percent_encode};
+use bongsu_testkit::centre::Centre;
+use bongsu_testkit::client::Http;
+use bongsu_testkit::client::percent_encode;
+use bongsu_testkit::process::{Server, free_port, installed};
 use bongsu_testkit::wait::wait_for;
 use serde_json::Value;
 
@@ -19,9 +21,9 @@ const SCRAPES_MIN: f64 = 40.0;
 const EPSILON: f64 = 1e-9;
 
 struct Pair {
-    prometheus: Process,
+    prometheus: Server,
     prometheus_url: String,
-    _exporter: Process,
+    _exporter: Server,
     centre: Centre,
     http: Http,
     _dir: tempfile::TempDir,
@@ -36,31 +38,33 @@ impl Pair {
             }
         }
         let dir = tempfile::tempdir().unwrap();
-        let (exporter_port, prometheus_port) = (free_port(), free_port());
+        let (exporter_port, prometheus_port) = (free_port().unwrap(), free_port().unwrap());
         let centre = Centre::start(Path::new(env!("CARGO_BIN_EXE_bongsu")), &dir.path().join("bongsu"), &[]);
-        let mut exporter = Process::start(
+        let mut exporter = Server::spawn(
             Command::new("prometheus-node-exporter").arg(format!("--web.listen-address=127.0.0.1:{exporter_port}")),
             &dir.path().join("exporter.log"),
-        );
-        exporter.wait_ready(&format!("http://127.0.0.1:{exporter_port}/metrics"), Duration::from_secs(20));
+        )
+        .unwrap();
+        exporter.wait_ready(&format!("127.0.0.1:{exporter_port}"), "/metrics", Duration::from_secs(20)).unwrap();
         let config = dir.path().join("prometheus.yml");
         std::fs::write(&config, prometheus_yml(exporter_port, prometheus_port, &centre.url)).unwrap();
         let prometheus_url = format!("http://127.0.0.1:{prometheus_port}");
-        let mut prometheus = Process::start(
+        let mut prometheus = Server::spawn(
             Command::new("prometheus")
                 .arg(format!("--config.file={}", config.display()))
                 .arg(format!("--storage.tsdb.path={}", dir.path().join("prometheus").display()))
                 .arg(format!("--web.listen-address=127.0.0.1:{prometheus_port}"))
                 .arg("--enable-feature=promql-at-modifier,promql-negative-offset"),
             &dir.path().join("prometheus.log"),
-        );
-        prometheus.wait_ready(&format!("{prometheus_url}/-/ready"), Duration::from_secs(30));
+        )
+        .unwrap();
+        prometheus.wait_ready(&format!("127.0.0.1:{prometheus_port}"), "/-/ready", Duration::from_secs(30)).unwrap();
         let http = Http::default();
         Some(Self { prometheus, prometheus_url, _exporter: exporter, centre, http, _dir: dir })
     }
 
     fn ask(&self, url: &str, path: &str) -> Value {
-        let answer = self.http.get(&format!("{url}{path}")).unwrap();
+        let answer = self.http.get(&format!("{url}{path}"), &[]).unwrap();
         assert_eq!(answer.status, 200, "{url}{path}: {}", answer.body);
         answer.json()["data"].clone()
     }

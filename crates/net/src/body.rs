@@ -18,13 +18,18 @@ pub enum BodyError {
     Broken(#[from] axum::Error),
 }
 
-/// Reads a body of at most `max_bytes`. A body that announces more is refused before any of it is read.
+/// Of a body that is too large this much is read and thrown away, so that a client which writes all before it reads gets
+/// the answer and not a broken connection.
+const DRAINED_BYTES_MAX: usize = 64 << 20;
+
+/// Reads a body of at most `max_bytes`; nothing is kept of a larger one.
 ///
 /// # Errors
 /// See [`BodyError`].
 pub async fn read_body(mut body: Body, max_bytes: usize) -> Result<Bytes, BodyError> {
     let announced = hyper::body::Body::size_hint(&body);
     if announced.lower() > max_bytes as u64 {
+        drain(body).await;
         return Err(BodyError::TooLarge { max_bytes });
     }
     let mut first = None;
@@ -33,6 +38,7 @@ pub async fn read_body(mut body: Body, max_bytes: usize) -> Result<Bytes, BodyEr
         let Ok(data) = frame?.into_data() else { continue };
         let read = first.as_ref().map_or(0, Bytes::len) + rest.len();
         if read + data.len() > max_bytes {
+            drain(body).await;
             return Err(BodyError::TooLarge { max_bytes });
         }
         // Most bodies arrive in one piece, which is handed on without a copy.
@@ -48,6 +54,16 @@ pub async fn read_body(mut body: Body, max_bytes: usize) -> Result<Bytes, BodyEr
         }
     }
     Ok(if rest.is_empty() { first.unwrap_or_default() } else { rest.freeze() })
+}
+
+async fn drain(mut body: Body) {
+    let mut drained = 0;
+    while let Some(Ok(frame)) = body.frame().await {
+        drained += frame.data_ref().map_or(0, Bytes::len);
+        if drained > DRAINED_BYTES_MAX {
+            return;
+        }
+    }
 }
 
 #[cfg(test)]
