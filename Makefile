@@ -57,7 +57,7 @@ fmt: ## Format all sources
 
 bench: setup setup-test web/dist/.stamp ## Measure ingest beside Prometheus and VictoriaMetrics; writes docs/benchmarks.md
 	cargo build --release --locked -p bongsu -p bongsu-testkit
-	target/release/bongsu-bench --bongsu target/release/bongsu --out docs/benchmarks.md
+	target/release/bongsu-bench --page docs/benchmarks.md
 
 FUZZ_SECONDS ?= 120
 fuzz: ## Run every fuzz target for FUZZ_SECONDS (needs a nightly toolchain and cargo-fuzz)
