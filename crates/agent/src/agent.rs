@@ -92,8 +92,7 @@ impl Agent {
 
 fn open_outlets(config: &Config, data: &Path, clock: &Arc<dyn Clock>) -> anyhow::Result<Outlets> {
     let open = |section: &bongsu_forward::config::RemoteWrite| -> anyhow::Result<Forward> {
-        let headers = section.request_headers(&config.base_dir)?;
-        let options = section.options(&config.external_labels, headers, QUEUE_BYTES_MAX);
+        let options = section.options(&config.external_labels, QUEUE_BYTES_MAX);
         let transport = Arc::new(PushTransport::new(section, &config.base_dir, Arc::clone(clock))?);
         let dir = data.join("queue").join(section.queue_name());
         Ok(Forward::open(&dir, options, Arc::clone(clock), transport)?)

@@ -4,7 +4,9 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
+use anyhow::Context;
 use bongsu_config::Secret;
+use bongsu_config::http::{Credentials, TlsConfig};
 use bongsu_forward::config::RemoteWrite;
 use bongsu_forward::{Request, Response, Transport, TransportError};
 use bongsu_model::Clock;
@@ -18,93 +20,81 @@ const EXCERPT_CHARS_MAX: usize = 300;
 
 /// The client of a scrape job. The scrape loop owns the timeout, so the client's own one is only a last resort.
 pub(crate) fn scrape_client(config: &HttpConfig) -> anyhow::Result<Client> {
-    let tls = &config.tls;
-    let files = TlsFiles {
-        ca: (tls.ca.as_deref(), tls.ca_file.as_deref()),
-        cert: (tls.cert.as_deref(), tls.cert_file.as_deref()),
-        key: (tls.key.as_ref().map(Secret::expose), tls.key_file.as_deref()),
-        server_name: tls.server_name.as_deref(),
-    };
     Ok(Client::new(ClientOptions {
         timeout: Duration::from_secs(600),
         follow_redirects: config.follow_redirects,
-        insecure_skip_verify: tls.insecure_skip_verify,
         proxy_url: config.proxy_url.clone(),
-        ..files.options(Path::new(""))?
+        ..tls_options(&config.tls, &config.base_dir)?
     })?)
 }
 
 fn push_client(config: &RemoteWrite, base_dir: &Path) -> anyhow::Result<Client> {
-    let tls = &config.tls_config;
-    let files = TlsFiles {
-        ca: (tls.ca.as_deref(), tls.ca_file.as_deref()),
-        cert: (tls.cert.as_deref(), tls.cert_file.as_deref()),
-        key: (tls.key.as_ref().map(Secret::expose), tls.key_file.as_deref()),
-        server_name: tls.server_name.as_deref(),
-    };
     Ok(Client::new(ClientOptions {
         timeout: config.remote_timeout.as_std(),
         follow_redirects: config.follow_redirects,
-        insecure_skip_verify: tls.insecure_skip_verify,
         proxy_url: config.proxy_url.clone(),
-        ..files.options(base_dir)?
+        ..tls_options(&config.tls_config, base_dir)?
     })?)
 }
 
-/// PEM texts, each given in place or as a file.
-struct TlsFiles<'a> {
-    ca: (Option<&'a str>, Option<&'a Path>),
-    cert: (Option<&'a str>, Option<&'a Path>),
-    key: (Option<&'a str>, Option<&'a Path>),
-    server_name: Option<&'a str>,
-}
-
-impl TlsFiles<'_> {
-    fn options(&self, base_dir: &Path) -> anyhow::Result<ClientOptions> {
-        anyhow::ensure!(
-            self.server_name.is_none_or(str::is_empty),
-            "tls_config server_name is not supported: the certificate has to name the host of the URL"
-        );
-        let mut identity_pem = read_pem(self.cert, base_dir)?;
-        if let (Some(identity), Some(key)) = (&mut identity_pem, read_pem(self.key, base_dir)?) {
-            identity.push(b'\n');
-            identity.extend(key);
-        }
-        Ok(ClientOptions { ca_pem: read_pem(self.ca, base_dir)?, identity_pem, ..ClientOptions::default() })
-    }
-}
-
-fn read_pem(given: (Option<&str>, Option<&Path>), base_dir: &Path) -> anyhow::Result<Option<Vec<u8>>> {
-    match given {
+/// Options with the TLS side filled in; file names are relative to `base_dir`.
+fn tls_options(tls: &TlsConfig, base_dir: &Path) -> anyhow::Result<ClientOptions> {
+    anyhow::ensure!(
+        tls.server_name.as_deref().is_none_or(str::is_empty),
+        "tls_config server_name is not supported: the certificate has to name the host of the URL"
+    );
+    let pem = |text: Option<&str>, file: &Option<PathBuf>| match (text, file) {
         (Some(text), _) => Ok(Some(text.as_bytes().to_vec())),
-        (None, Some(file)) => {
-            let path: PathBuf = base_dir.join(file);
-            let bytes = std::fs::read(&path).map_err(|e| anyhow::anyhow!("cannot read {}: {e}", path.display()))?;
-            Ok(Some(bytes))
-        }
+        (None, Some(file)) => read(&base_dir.join(file)).map(Some),
         (None, None) => Ok(None),
+    };
+    let mut identity_pem = pem(tls.cert.as_deref(), &tls.cert_file)?;
+    if let (Some(identity), Some(key)) = (&mut identity_pem, pem(tls.key.as_ref().map(Secret::expose), &tls.key_file)?)
+    {
+        identity.push(b'\n');
+        identity.extend(key);
     }
+    Ok(ClientOptions {
+        ca_pem: pem(tls.ca.as_deref(), &tls.ca_file)?,
+        identity_pem,
+        insecure_skip_verify: tls.insecure_skip_verify,
+        ..ClientOptions::default()
+    })
+}
+
+fn read(path: &Path) -> anyhow::Result<Vec<u8>> {
+    std::fs::read(path).with_context(|| format!("cannot read {}", path.display()))
 }
 
 /// The way to the centre: the sender's own thread waits while the runtime sends.
 pub(crate) struct PushTransport {
     client: Client,
+    credentials: Credentials,
+    base_dir: PathBuf,
     runtime: Handle,
     clock: Arc<dyn Clock>,
 }
 
 impl PushTransport {
+    /// The way to the destination of a section; file names are relative to `base_dir`.
     pub(crate) fn new(config: &RemoteWrite, base_dir: &Path, clock: Arc<dyn Clock>) -> anyhow::Result<Self> {
-        Ok(Self { client: push_client(config, base_dir)?, runtime: Handle::current(), clock })
+        let credentials = config.credentials();
+        // A wrong file name is told at the start, not at the first request.
+        credentials.header(base_dir)?;
+        let client = push_client(config, base_dir)?;
+        Ok(Self { client, credentials, base_dir: base_dir.to_owned(), runtime: Handle::current(), clock })
     }
 }
 
 impl Transport for PushTransport {
     fn send(&self, request: Request<'_>) -> Result<Response, TransportError> {
-        let answer = self
-            .runtime
-            .block_on(self.client.post(request.url, request.headers, request.body, ANSWER_BYTES_MAX))
-            .map_err(|error| TransportError(error.to_string()))?;
+        let failed = |error: &dyn std::fmt::Display| TransportError(error.to_string());
+        let mut headers = request.headers.to_vec();
+        // Anew for each request: a secret in a file may have changed.
+        let authorization = self.credentials.header(&self.base_dir).map_err(|error| failed(&error))?;
+        headers.extend(authorization.map(|value| ("Authorization".to_owned(), value)));
+        let answer = self.client.post(request.url, &headers, request.body, ANSWER_BYTES_MAX);
+        let answer = self.runtime.block_on(answer).map_err(|error| failed(&error))?;
         let text = String::from_utf8_lossy(&answer.body);
         Ok(Response {
             status: answer.status,

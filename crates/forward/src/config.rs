@@ -1,19 +1,18 @@
 //! The `remote_write` section of prometheus.yml, with Prometheus' names and defaults.
 
-mod http;
 #[cfg(test)]
 mod tests;
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::path::PathBuf;
 
-use bongsu_config::Duration;
+use bongsu_config::http::{Authorization, BasicAuth, Credentials, TlsConfig};
+use bongsu_config::{Duration, Secret, nullable};
 use bongsu_model::{Labels, RelabelRule};
 use serde::Deserialize;
 use serde::de::IgnoredAny;
 
 use crate::forward::Options;
-
-pub use http::{Authorization, BasicAuth, TlsConfig};
 
 /// A section that is well formed and cannot work.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -32,8 +31,10 @@ pub struct RemoteWrite {
     /// For one request.
     pub remote_timeout: Duration,
     /// Header lines for every request.
+    #[serde(deserialize_with = "nullable")]
     pub headers: BTreeMap<String, String>,
     /// What to change or leave out; runs after the external labels were added.
+    #[serde(deserialize_with = "nullable")]
     pub write_relabel_configs: Vec<RelabelRule>,
     /// The queue's name in logs, metrics and on disk; made from the URL when empty.
     pub name: String,
@@ -46,9 +47,9 @@ pub struct RemoteWrite {
     /// Any other `Authorization` header.
     pub authorization: Option<Authorization>,
     /// The older way to write `authorization: {credentials: …}`.
-    pub bearer_token: Option<bongsu_config::Secret>,
+    pub bearer_token: Option<Secret>,
     /// The older way to write `authorization: {credentials_file: …}`.
-    pub bearer_token_file: Option<std::path::PathBuf>,
+    pub bearer_token_file: Option<PathBuf>,
     /// Not supported: an error when present.
     pub oauth2: Option<IgnoredAny>,
     /// Not supported: an error when present.
@@ -58,6 +59,7 @@ pub struct RemoteWrite {
     /// Not supported: an error when present.
     pub google_iam: Option<IgnoredAny>,
     /// TLS.
+    #[serde(deserialize_with = "nullable")]
     pub tls_config: TlsConfig,
     /// A proxy for all requests.
     pub proxy_url: Option<String>,
@@ -68,8 +70,10 @@ pub struct RemoteWrite {
     /// Accepted so that files can be used unchanged; the HTTP client chooses addresses.
     pub round_robin_dns: bool,
     /// Bounds of requests and waits.
+    #[serde(deserialize_with = "nullable")]
     pub queue_config: QueueConfig,
     /// Types and help texts.
+    #[serde(deserialize_with = "nullable")]
     pub metadata_config: MetadataConfig,
     /// `prometheus.WriteRequest` or `io.prometheus.write.v2.Request`; the first is sent either way, as every receiver of
     /// the second takes it too.
@@ -232,8 +236,20 @@ impl RemoteWrite {
         if let Some((name, _)) = unsupported.iter().find(|(_, section)| section.is_some()) {
             return Err(format!("{name} is not supported; use basic_auth or authorization"));
         }
-        http::check(self)?;
+        self.credentials().check().map_err(|error| error.to_string())?;
+        self.tls_config.check().map_err(|error| error.to_string())?;
         self.queue_config.check()
+    }
+
+    /// What the `Authorization` header is made of. It is left to the transport, as a file with a secret may change.
+    #[must_use]
+    pub fn credentials(&self) -> Credentials {
+        Credentials {
+            basic_auth: self.basic_auth.clone(),
+            authorization: self.authorization.clone(),
+            bearer_token: self.bearer_token.clone(),
+            bearer_token_file: self.bearer_token_file.clone(),
+        }
     }
 
     /// The name in logs, metrics and on disk: the given one, or one made from the URL. Safe as a folder name.
@@ -246,16 +262,15 @@ impl RemoteWrite {
         format!("{:08x}", crc32c::crc32c_append(crc32c::crc32c(self.name.as_bytes()), self.url.as_bytes()))
     }
 
-    /// The options of a queue for this entry. `headers` are those of [`RemoteWrite::request_headers`], unless the
-    /// transport reads them anew for every request.
+    /// The options of a queue for this entry.
     #[must_use]
-    pub fn options(&self, external_labels: &Labels, headers: Vec<(String, String)>, queue_bytes_max: u64) -> Options {
+    pub fn options(&self, external_labels: &Labels, queue_bytes_max: u64) -> Options {
         let queue = &self.queue_config;
         let age_limit_ms = queue.sample_age_limit.as_ms();
         Options {
             name: self.queue_name(),
             url: self.url.clone(),
-            headers,
+            headers: self.headers.iter().map(|(name, value)| (name.clone(), value.clone())).collect(),
             external_labels: external_labels.clone(),
             write_relabel: self.write_relabel_configs.clone(),
             send_metadata: self.metadata_config.send,

@@ -22,7 +22,7 @@ pub struct Options {
     pub name: String,
     /// Where to.
     pub url: String,
-    /// Header lines beside those of the protocol: `X-Scope-OrgID`, `Authorization`.
+    /// Header lines beside those of the protocol, such as `X-Scope-OrgID`.
     pub headers: Vec<(String, String)>,
     /// Labels for every series that does not have them itself.
     pub external_labels: Labels,

@@ -7,7 +7,7 @@ use bytes::Bytes;
 pub struct Request<'a> {
     /// Where to.
     pub url: &'a str,
-    /// All header lines except those of HTTP itself.
+    /// All header lines except those of HTTP itself and `Authorization`, which is the transport's.
     pub headers: &'a [(String, String)],
     /// The snappy block; a clone costs nothing.
     pub body: Bytes,

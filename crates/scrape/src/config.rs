@@ -10,8 +10,10 @@ mod protocol;
 mod tests;
 
 use std::collections::BTreeMap;
+use std::path::PathBuf;
 
-use bongsu_config::{ByteSize, Duration};
+use bongsu_config::http::{Authorization, BasicAuth, Credentials, TlsConfig};
+use bongsu_config::{ByteSize, Duration, Secret, nullable};
 use bongsu_model::RelabelRule;
 use serde::Deserialize;
 use serde::de::IgnoredAny;
@@ -19,7 +21,7 @@ use serde::de::IgnoredAny;
 use crate::discovery::TargetGroup;
 use crate::discovery::file::FileSdConfig;
 
-pub use http::{Authorization, BasicAuth, HttpConfig, HttpHeader, TlsConfig, TlsVersion};
+pub use http::{HttpConfig, HttpHeader};
 pub use job::{Job, Limits, resolve};
 pub use protocol::ScrapeProtocol;
 
@@ -58,6 +60,7 @@ pub struct GlobalConfig {
     /// How far back rules look.
     pub rule_query_offset: Option<Duration>,
     /// Labels for everything that leaves this process.
+    #[serde(deserialize_with = "nullable")]
     pub external_labels: BTreeMap<String, String>,
     /// Accepted; queries are logged elsewhere.
     pub query_log_file: Option<String>,
@@ -145,6 +148,7 @@ pub struct ScrapeConfig {
     pub honor_labels: bool,
     pub honor_timestamps: Option<bool>,
     pub track_timestamps_staleness: bool,
+    #[serde(deserialize_with = "nullable")]
     pub params: BTreeMap<String, Vec<String>>,
     pub scrape_interval: Option<Duration>,
     pub scrape_timeout: Option<Duration>,
@@ -176,16 +180,18 @@ pub struct ScrapeConfig {
 
     pub basic_auth: Option<BasicAuth>,
     pub authorization: Option<Authorization>,
-    pub bearer_token: Option<bongsu_config::Secret>,
-    pub bearer_token_file: Option<std::path::PathBuf>,
+    pub bearer_token: Option<Secret>,
+    pub bearer_token_file: Option<PathBuf>,
     pub oauth2: Unsupported,
-    pub tls_config: Option<TlsConfig>,
+    #[serde(deserialize_with = "nullable")]
+    pub tls_config: TlsConfig,
     pub follow_redirects: Option<bool>,
     pub enable_http2: Option<bool>,
     pub proxy_url: Option<String>,
     pub no_proxy: Option<String>,
     pub proxy_from_environment: bool,
     pub proxy_connect_header: Unsupported,
+    #[serde(deserialize_with = "nullable")]
     pub http_headers: BTreeMap<String, HttpHeader>,
 
     pub static_configs: Option<Vec<Option<TargetGroup>>>,
@@ -224,6 +230,15 @@ pub struct ScrapeConfig {
 }
 
 impl ScrapeConfig {
+    fn credentials(&self) -> Credentials {
+        Credentials {
+            basic_auth: self.basic_auth.clone(),
+            authorization: self.authorization.clone(),
+            bearer_token: self.bearer_token.clone(),
+            bearer_token_file: self.bearer_token_file.clone(),
+        }
+    }
+
     /// The keys that are written and that this program cannot act on.
     #[must_use]
     pub fn unsupported(&self) -> Vec<&'static str> {

@@ -4,6 +4,7 @@ pub mod file;
 
 use std::collections::BTreeMap;
 
+use bongsu_config::nullable;
 use serde::Deserialize;
 
 /// Targets that share labels.
@@ -11,8 +12,10 @@ use serde::Deserialize;
 #[serde(deny_unknown_fields, default)]
 pub struct TargetGroup {
     /// Addresses, `host:port`.
+    #[serde(deserialize_with = "nullable")]
     pub targets: Vec<String>,
     /// Labels of all of them.
+    #[serde(deserialize_with = "nullable")]
     pub labels: BTreeMap<String, String>,
 }
 

@@ -26,7 +26,7 @@ fn read_one(text: &str) -> Result<Vec<RemoteWrite>, String> {
 #[test]
 fn an_entry_has_prometheus_defaults() {
     let entries = read("remote_write:\n- url: http://a/push\n- url: http://b/push").unwrap();
-    let options = entries[0].options(&Labels::empty(), Vec::new(), 1 << 30);
+    let options = entries[0].options(&Labels::empty(), 1 << 30);
     assert_eq!(options.url, "http://a/push");
     assert_eq!((options.shards, options.samples_per_send_max, options.send_deadline_ms), (1, 2000, 5000));
     assert_eq!((options.backoff_min_ms, options.backoff_max_ms, options.age_max_ms), (30, 5000, None));
@@ -54,27 +54,15 @@ fn everything_that_people_write_is_read() {
     min_backoff: 1s, max_backoff: 1m, retry_on_http_429: false, sample_age_limit: 2h}",
     )
     .unwrap();
-    let headers = entries[0].request_headers(Path::new("/")).unwrap();
-    let basic = ("Authorization".to_owned(), "Basic a2ltOmh1bnRlcjI=".to_owned());
-    assert_eq!(headers, [("X-Scope-OrgID".to_owned(), "customer-1".to_owned()), basic]);
-    let options = entries[0].options(&Labels::empty(), headers, 1 << 30);
+    let authorization = entries[0].credentials().header(Path::new("")).unwrap();
+    assert_eq!(authorization.as_deref(), Some("Basic a2ltOmh1bnRlcjI="));
+    let options = entries[0].options(&Labels::empty(), 1 << 30);
+    assert_eq!(options.headers, [("X-Scope-OrgID".to_owned(), "customer-1".to_owned())]);
     assert_eq!((options.name.as_str(), options.shards, options.samples_per_send_max), ("central", 2, 500));
     assert_eq!((options.backoff_min_ms, options.backoff_max_ms), (1000, 60_000));
     assert_eq!((options.age_max_ms, options.retry_on_429, options.send_metadata), (Some(7_200_000), false, false));
     assert_eq!(options.write_relabel.len(), 1);
     assert!(!format!("{entries:?}").contains("hunter2"));
-}
-
-#[test]
-fn tokens_come_from_files_too() {
-    let dir = tempfile::tempdir().unwrap();
-    std::fs::write(dir.path().join("token"), "abc\n").unwrap();
-    for text in ["  bearer_token_file: token", "  authorization: {credentials_file: token}"] {
-        let headers = read_one(text).unwrap()[0].request_headers(dir.path()).unwrap();
-        assert_eq!(headers, [("Authorization".to_owned(), "Bearer abc".to_owned())]);
-    }
-    let error = read_one("  bearer_token_file: none").unwrap()[0].request_headers(dir.path()).unwrap_err();
-    assert!(error.to_string().contains("none: No such file"), "{error}");
 }
 
 #[test]
@@ -89,7 +77,7 @@ fn what_cannot_work_is_refused() {
         ("  protobuf_message: io.prometheus.writet.v2.Request", "prometheus.yml:3:21: unknown variant"),
         ("  oauth2: {client_id: a}", "oauth2 is not supported"),
         ("  basic_auth: {username: a}\n  bearer_token: b", "at most one of basic_auth"),
-        ("  tls_config: {cert_file: a}", "both a cert and a key"),
+        ("  tls_config: {cert_file: a}", "when a client certificate is configured"),
         ("  urll: b", "prometheus.yml:3:3: unknown field `urll`"),
         ("- url: ''", "remote_write \"\": url is empty"),
         ("  name: a\n- {url: http://b, name: a}", "multiple entries with the name \"a\""),

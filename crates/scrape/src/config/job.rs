@@ -163,7 +163,7 @@ fn resolve_job(
         extra_metrics: config.extra_scrape_metrics.or(global.extra_scrape_metrics).unwrap_or(false),
         relabel: items(config.relabel_configs.as_ref(), "relabel_configs")?,
         metric_relabel: items(config.metric_relabel_configs.as_ref(), "metric_relabel_configs")?,
-        http: Arc::new(HttpConfig::resolve(config, base_dir)?),
+        http: Arc::new(HttpConfig::resolve(config, base_dir).map_err(|error| error.to_string())?),
         static_groups: static_groups(config)?,
         files: items(config.file_sd_configs.as_ref(), "file_sd_configs")?
             .into_iter()

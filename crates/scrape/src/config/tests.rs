@@ -40,8 +40,8 @@ fn defaults_are_prometheus() {
         "application/openmetrics-text;version=1.0.0;escaping=allow-utf-8;q=0.5,application/openmetrics-text;version=0.0.1;q=0.4,\
          text/plain;version=1.0.0;escaping=allow-utf-8;q=0.3,text/plain;version=0.0.4;q=0.2,*/*;q=0.1"
     );
-    let authorization = job.http.authorization.as_ref().unwrap();
-    assert_eq!(authorization.credentials_file, Some(PathBuf::from("/etc/bongsu/t")));
+    let error = job.http.request_headers().unwrap_err().to_string();
+    assert!(error.starts_with("cannot read /etc/bongsu/t: "), "files are relative to the configuration: {error}");
 }
 
 #[test]

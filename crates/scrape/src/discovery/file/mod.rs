@@ -8,13 +8,11 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
-use bongsu_config::Duration;
+use bongsu_config::{Duration, glob};
 use serde::Deserialize;
 
 use super::TargetGroup;
 
-/// Files of one pattern are at most this many.
-const FILES_MAX: usize = 10_000;
 const DEFAULT_REFRESH: Duration = Duration::from_secs(5 * 60);
 
 /// One of `file_sd_configs`.
@@ -81,7 +79,7 @@ impl FileDiscovery {
         if due {
             self.refreshed_ms = Some(now_ms);
         }
-        let paths: Vec<PathBuf> = self.config.files.iter().flat_map(|pattern| expand(pattern)).collect();
+        let paths: Vec<PathBuf> = self.config.files.iter().flat_map(|pattern| glob(pattern)).collect();
         self.known.retain(|path, _| paths.contains(path));
         for path in paths {
             let modified = fs::metadata(&path).and_then(|metadata| metadata.modified()).ok();
@@ -113,37 +111,4 @@ fn read_groups(path: &Path) -> Result<Vec<TargetGroup>, String> {
         group.labels.insert("__meta_filepath".to_owned(), path.display().to_string());
     }
     Ok(groups)
-}
-
-/// The files that a pattern names, sorted.
-fn expand(pattern: &Path) -> Vec<PathBuf> {
-    let Some(name) = pattern.file_name().and_then(|name| name.to_str()) else { return Vec::new() };
-    if !name.contains('*') {
-        return if pattern.exists() { vec![pattern.to_owned()] } else { Vec::new() };
-    }
-    let folder = pattern.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
-    let entries = fs::read_dir(folder).into_iter().flatten().flatten();
-    let mut paths: Vec<PathBuf> = entries
-        .filter(|entry| entry.file_name().to_str().is_some_and(|candidate| wildcard_matches(name, candidate)))
-        .map(|entry| entry.path())
-        .take(FILES_MAX)
-        .collect();
-    paths.sort();
-    paths
-}
-
-/// Whether a name fits a pattern in which `*` stands for any characters.
-fn wildcard_matches(pattern: &str, name: &str) -> bool {
-    let mut parts = pattern.split('*');
-    let first = parts.next().unwrap_or_default();
-    let Some(mut rest) = name.strip_prefix(first) else { return false };
-    let mut parts: Vec<&str> = parts.collect();
-    let Some(last) = parts.pop() else { return rest.is_empty() };
-    for part in parts {
-        match rest.find(part) {
-            Some(at) => rest = &rest[at + part.len()..],
-            None => return false,
-        }
-    }
-    rest.ends_with(last)
 }
