@@ -21,7 +21,7 @@ const RETRY_AFTER_SECONDS: &str = "1";
 /// Takes a push and answers when its samples are on disk.
 ///
 /// 204: all kept. 400: something can never be accepted; the good samples are kept. 413: too large. 415: another protocol.
-/// 503: try again later.
+/// 429, 503: try again later, after `Retry-After`.
 pub(crate) async fn push(
     State(api): State<Arc<Api>>,
     Tenant(tenant): Tenant,
@@ -31,17 +31,19 @@ pub(crate) async fn push(
     if let Err(reason) = check_protocol(&headers) {
         return (StatusCode::UNSUPPORTED_MEDIA_TYPE, reason).into_response();
     }
-    let body = match bongsu_net::read_body(body, api.limits.push_body_bytes_max).await {
-        Ok(body) => body,
-        Err(error @ BodyError::TooLarge { .. }) => {
+    // Memory is asked for before it is used: a body without a length counts as the largest one.
+    let Some(_slot) = api.reserve_push(announced_bytes(&headers)) else {
+        metrics::PUSH_BUSY.inc();
+        return retry_later(StatusCode::SERVICE_UNAVAILABLE, "too many bytes of pushes are in flight");
+    };
+    let read = bongsu_net::read_body(body, api.limits.push_body_bytes_max);
+    let body = match tokio::time::timeout(api.limits.push_read_timeout, read).await {
+        Ok(Ok(body)) => body,
+        Ok(Err(error @ BodyError::TooLarge { .. })) => {
             return (StatusCode::PAYLOAD_TOO_LARGE, format!("{error}\n")).into_response();
         }
-        Err(error) => return (StatusCode::BAD_REQUEST, format!("{error}\n")).into_response(),
-    };
-    let permits = u32::try_from(body.len() / 1024 + 1).unwrap_or(u32::MAX);
-    let Ok(_slot) = api.push_slots.try_acquire_many(permits) else {
-        metrics::PUSH_BUSY.inc();
-        return retry_later("too many bytes of pushes are in flight");
+        Ok(Err(error)) => return (StatusCode::BAD_REQUEST, format!("{error}\n")).into_response(),
+        Err(_) => return (StatusCode::REQUEST_TIMEOUT, "the request body did not arrive in time\n").into_response(),
     };
     metrics::PUSH_BYTES.add(body.len() as u64);
     match write(&api, &tenant, body).await {
@@ -50,13 +52,12 @@ pub(crate) async fn push(
     }
 }
 
-/// Bodies up to this size are worked on in place: that takes less than handing them to another thread and back is worth.
-const INLINE_BODY_BYTES_MAX: usize = 128 << 10;
+fn announced_bytes(headers: &HeaderMap) -> Option<usize> {
+    headers.get(header::CONTENT_LENGTH)?.to_str().ok()?.parse().ok()
+}
 
+/// Off the threads of the network: a write waits for the disk when that is behind, and for a flush to take its moment.
 async fn write(api: &Arc<Api>, tenant: &TenantId, body: Bytes) -> Result<Written, WriteError> {
-    if body.len() <= INLINE_BODY_BYTES_MAX {
-        return api.store.write(tenant, &body);
-    }
     let (store, tenant) = (api.store.clone(), tenant.clone());
     match tokio::task::spawn_blocking(move || store.write(&tenant, &body)).await {
         Ok(outcome) => outcome,
@@ -69,7 +70,7 @@ async fn finish(tenant: &TenantId, written: Written) -> Response {
         && let Err(error) = commit.await
     {
         tracing::error!(%tenant, %error, "a push could not be made durable");
-        return retry_later(&error.to_string());
+        return retry_later(StatusCode::SERVICE_UNAVAILABLE, &error.to_string());
     }
     metrics::PUSH_SAMPLES.add(written.samples);
     let Some(rejected) = written.rejected else {
@@ -89,20 +90,18 @@ async fn finish(tenant: &TenantId, written: Written) -> Response {
 
 fn refuse(tenant: &TenantId, error: &WriteError) -> Response {
     match error.kind {
-        WriteErrorKind::Malformed | WriteErrorKind::Limit => {
-            (StatusCode::BAD_REQUEST, format!("{error}\n")).into_response()
-        }
+        WriteErrorKind::Malformed => (StatusCode::BAD_REQUEST, format!("{error}\n")).into_response(),
         WriteErrorKind::TooLarge => (StatusCode::PAYLOAD_TOO_LARGE, format!("{error}\n")).into_response(),
+        WriteErrorKind::Limit => retry_later(StatusCode::TOO_MANY_REQUESTS, &error.to_string()),
         _ => {
             tracing::warn!(%tenant, %error, "a push was put off");
-            retry_later(&error.to_string())
+            retry_later(StatusCode::SERVICE_UNAVAILABLE, &error.to_string())
         }
     }
 }
 
-fn retry_later(reason: &str) -> Response {
-    (StatusCode::SERVICE_UNAVAILABLE, [(header::RETRY_AFTER, RETRY_AFTER_SECONDS)], format!("{reason}\n"))
-        .into_response()
+fn retry_later(status: StatusCode, reason: &str) -> Response {
+    (status, [(header::RETRY_AFTER, RETRY_AFTER_SECONDS)], format!("{reason}\n")).into_response()
 }
 
 /// Only snappy and the 1.0 message; absent headers are taken as these, as other receivers do.

@@ -8,7 +8,7 @@ use bongsu_model::Clock;
 use bongsu_promql::Engine;
 use bongsu_telemetry::Registry;
 use bongsu_tsdb::Store;
-use tokio::sync::Semaphore;
+use tokio::sync::{Semaphore, SemaphorePermit};
 
 /// Bounds of requests.
 #[derive(Clone, Debug)]
@@ -17,6 +17,8 @@ pub struct ApiLimits {
     pub push_body_bytes_max: usize,
     /// Compressed remote write bytes being worked on at once; more are answered 503 with `Retry-After`.
     pub push_inflight_bytes_max: usize,
+    /// The longest that a push's body may take to arrive.
+    pub push_read_timeout: Duration,
     /// A form body of a query.
     pub form_body_bytes_max: usize,
     /// Queries evaluated at once; further ones wait within their timeout.
@@ -32,6 +34,7 @@ impl Default for ApiLimits {
         Self {
             push_body_bytes_max: 16 << 20,
             push_inflight_bytes_max: 256 << 20,
+            push_read_timeout: Duration::from_secs(60),
             form_body_bytes_max: 4 << 20,
             queries_concurrent_max: 20,
             query_timeout: Duration::from_secs(120),
@@ -99,6 +102,13 @@ impl Api {
     /// Says whether `/-/ready` answers 200: set after start, taken back when the shutdown begins.
     pub fn set_ready(&self, ready: bool) {
         self.ready.store(ready, Ordering::Release);
+    }
+
+    /// Room for a push of so many bytes, of the largest allowed size when not known; `None` when there is none now.
+    pub(crate) fn reserve_push(&self, announced_bytes: Option<usize>) -> Option<SemaphorePermit<'_>> {
+        let body_max = self.limits.push_body_bytes_max;
+        let kib = announced_bytes.unwrap_or(body_max).min(body_max).min(self.limits.push_inflight_bytes_max) / 1024;
+        self.push_slots.try_acquire_many(u32::try_from(kib.max(1)).unwrap_or(u32::MAX)).ok()
     }
 
     pub(crate) fn is_ready(&self) -> bool {

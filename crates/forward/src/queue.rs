@@ -87,8 +87,12 @@ impl Queue {
             }
         })?;
         report(&recovery);
-        // After a power cut the cursor may be ahead of what is left of the log.
-        positions.iter_mut().for_each(|position| *position = log.end().min(*position));
+        // After a power cut the cursor may be ahead of what is left of the log. The corrected place is kept at once: new
+        // records take the positions that were lost, and a stale cursor would skip them.
+        if positions.iter().any(|position| *position > log.end()) {
+            positions.iter_mut().for_each(|position| *position = log.end().min(*position));
+            cursor.save(&positions)?;
+        }
         let counters = Counters::default();
         counters.samples_pending.store(pending, Ordering::Relaxed);
         let shards = positions.into_iter().map(|settled| Progress { settled, taken: settled }).collect();
@@ -270,5 +274,22 @@ fn report(recovery: &Recovery) {
     for dropped in &recovery.dropped {
         let segment = dropped.segment.display();
         tracing::warn!(%segment, offset = dropped.offset_bytes, bytes = dropped.bytes, reason = dropped.reason, "queue is damaged");
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use bongsu_model::ManualClock;
+
+    #[test]
+    fn a_cursor_ahead_of_the_log_is_corrected_on_disk_too() {
+        let dir = tempfile::tempdir().unwrap();
+        let open = || Queue::open(dir.path(), 1, 1 << 20, Arc::new(ManualClock::new(0))).unwrap();
+        drop(open());
+        // As after a power cut: the cursor reached the disk, the records before it did not.
+        CursorFile::new(dir.path()).save(&[Position(1000)]).unwrap();
+        let end = open().log.end();
+        assert_eq!(CursorFile::new(dir.path()).load(1).unwrap(), [end]);
     }
 }

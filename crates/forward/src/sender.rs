@@ -280,9 +280,14 @@ impl Outgoing {
         match self.records {
             0 => self.first = record.body,
             1 => {
-                let first = std::mem::take(&mut self.first);
+                // Both are read before either is taken: a record that cannot be read must not cost the one before it.
+                let first = self.first.clone();
                 self.append_raw(&first)?;
-                self.append_raw(&record.body)?;
+                if let Err(error) = self.append_raw(&record.body) {
+                    self.raw.clear();
+                    return Err(error);
+                }
+                self.first = Vec::new();
             }
             _ => self.append_raw(&record.body)?,
         }

@@ -82,7 +82,11 @@ impl Committer<'_> {
                 state.stats.syncs += 1;
                 state.seat = Seat::Ready(active);
             }
-            Err(error) => state.fail(&error),
+            Err(error) => {
+                state.fail(&error);
+                // What was buffered is gone: those who wait for room are told why.
+                self.shared.space.notify_all();
+            }
         }
     }
 

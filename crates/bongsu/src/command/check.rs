@@ -25,7 +25,7 @@ fn each(files: &[PathBuf], check: impl Fn(&PathBuf) -> anyhow::Result<String>) -
             Ok(summary) => println!("{}: ok, {summary}", file.display()),
             Err(error) => {
                 bad += 1;
-                eprintln!("{error:#}");
+                eprintln!("{}", crate::whole_text(&error));
             }
         }
     }
