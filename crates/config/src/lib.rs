@@ -9,6 +9,7 @@ mod glob;
 pub mod http;
 mod load;
 mod nullable;
+mod reason;
 mod scalar;
 
 pub use env::{EnvError, expand_env};

@@ -4,6 +4,8 @@ use std::path::{Path, PathBuf};
 
 use serde::de::DeserializeOwned;
 
+use crate::reason::reason_of;
+
 /// Configuration files are at most this large.
 pub const FILE_BYTES_MAX: u64 = 16 << 20;
 
@@ -67,17 +69,6 @@ pub fn parse<T: DeserializeOwned>(text: &str, file: &str) -> Result<T, ConfigErr
     })
 }
 
-/// The library's text without the position, which [`ConfigError`] shows in front.
-fn reason_of(error: &serde_saphyr::Error, line: u64, column: u64) -> String {
-    let text = error.to_string().replace(", set DuplicateKeyPolicy in Options if acceptable", "");
-    for suffix in [format!(" at line {line}, column {column}"), format!("error: line {line} column {column}: ")] {
-        if text.contains(&suffix) {
-            return text.replace(&suffix, "");
-        }
-    }
-    text
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -118,9 +109,16 @@ mod tests {
         );
         check(
             "names:\n  - a\nintervall: 5s",
-            expect!["a.yml:3:1: unknown field `intervall`, expected one of interval, size, names"],
+            expect!["a.yml:3:1: unknown field `intervall`; did you mean `interval`?"],
         );
-        check("names: {", expect!["a.yml:1:8: expected sequence start"]);
+        check("size: 5\nzise: 6", expect!["a.yml:2:1: unknown field `zise`, expected one of interval, size, names"]);
+        check("colour: red", expect!["a.yml:1:1: unknown field `colour`, expected one of interval, size, names"]);
+        check("names: {", expect!["a.yml:1:8: expected a list, such as [a, b]"]);
+        check("names: [", expect!["a.yml:1:8: unclosed bracket '['"]);
+        check("names: a: b", expect!["a.yml:1:8: expected a list, such as [a, b]"]);
+        check("names:\n- a\n-", expect!["a.yml:3:2: expected a text, found nothing"]);
+        check("- a", expect!["a.yml:1:1: expected a mapping, such as {key: value}"]);
+        check("interval: [1s]", expect!["a.yml:1:11: expected a single value"]);
         check("size: 5\nsize: 6", expect!["a.yml:2:1: duplicate mapping key: size"]);
     }
 }
