@@ -1,17 +1,22 @@
 //! What the agent is told: the file that people have for Prometheus, and one section of our own.
 
+mod scrape_files;
+#[cfg(test)]
+mod tests;
+
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use bongsu_config::{Duration, EnvError, expand_env};
+use bongsu_config::{Duration, EnvError, expand_env, nullable};
 use bongsu_exporters::node;
-use bongsu_forward::config::{InvalidSection, RemoteWrite};
+use bongsu_forward::config::RemoteWrite;
 use bongsu_model::Labels;
 use bongsu_scrape::{GlobalConfig, Job, ScrapeConfig, resolve};
 use serde::Deserialize;
 use serde::de::IgnoredAny;
 
 use crate::fetch::EXPORTER_SCHEME;
+use scrape_files::Jobs;
 
 /// Why a configuration cannot be used.
 #[derive(Debug)]
@@ -38,13 +43,25 @@ impl std::fmt::Display for ConfigError {
 
 impl std::error::Error for ConfigError {}
 
+impl ConfigError {
+    fn in_file(file: &Path, reason: String) -> Self {
+        Self::Section { file: file.display().to_string(), reason }
+    }
+}
+
 /// The file as written. Sections that belong to other roles are accepted, so that a prometheus.yml can be used as it is.
 #[derive(Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 struct File {
+    #[serde(deserialize_with = "nullable")]
     global: GlobalConfig,
-    scrape_configs: Vec<ScrapeConfig>,
-    remote_write: Vec<RemoteWrite>,
+    #[serde(deserialize_with = "nullable")]
+    scrape_configs: Vec<Option<ScrapeConfig>>,
+    #[serde(deserialize_with = "nullable")]
+    scrape_config_files: Vec<PathBuf>,
+    #[serde(deserialize_with = "nullable")]
+    remote_write: Vec<Option<RemoteWrite>>,
+    #[serde(deserialize_with = "nullable")]
     exporters: Exporters,
     rule_files: Option<IgnoredAny>,
     alerting: Option<IgnoredAny>,
@@ -53,7 +70,6 @@ struct File {
     tracing: Option<IgnoredAny>,
     otlp: Option<IgnoredAny>,
     runtime: Option<IgnoredAny>,
-    scrape_config_files: Option<IgnoredAny>,
 }
 
 /// Our own section `exporters`: each exporter that is named runs.
@@ -102,17 +118,14 @@ impl Config {
     /// # Errors
     /// When it cannot be read, is not of the form, or cannot work; the text says where and why.
     pub fn load(path: &Path) -> Result<Self, ConfigError> {
-        let file = bongsu_config::load(path).map_err(ConfigError::File)?;
-        let base_dir = path.parent().unwrap_or(Path::new("")).to_owned();
-        Self::resolve(file, base_dir)
-            .map_err(|reason| ConfigError::Section { file: path.display().to_string(), reason })
+        Self::resolve(bongsu_config::load(path).map_err(ConfigError::File)?, path)
     }
 
     /// The built-in node exporter, pushed to `url`.
     #[must_use]
     pub fn for_this_host(url: &str) -> Self {
         let file = File { exporters: Exporters { node: Some(NodeSection::default()) }, ..File::default() };
-        let config = Self::resolve(file, PathBuf::new()).expect("the built-in configuration is valid");
+        let config = Self::resolve(file, Path::new("")).expect("the built-in configuration is valid");
         config.with_remote_write(url)
     }
 
@@ -149,21 +162,38 @@ impl Config {
         text
     }
 
-    fn resolve(file: File, base_dir: PathBuf) -> Result<Self, String> {
+    fn resolve(file: File, path: &Path) -> Result<Self, ConfigError> {
+        let fail = |reason| ConfigError::in_file(path, reason);
         let ignored = ignored_sections(&file);
-        let external_labels = expand_labels(&file.global).map_err(|e| format!("global external_labels: {e}"))?;
-        RemoteWrite::check_all(&file.remote_write).map_err(|e: InvalidSection| e.to_string())?;
-        let mut configs = file.scrape_configs;
+        let external_labels =
+            expand_labels(&file.global).map_err(|error| fail(format!("global external_labels: {error}")))?;
+        let remote_write = items(file.remote_write, "remote write").map_err(fail)?;
+        RemoteWrite::check_all(&remote_write).map_err(|error| fail(error.to_string()))?;
+        let mut configs = items(file.scrape_configs, "scrape").map_err(fail)?;
         let node = match &file.exporters.node {
             Some(section) => {
-                configs.push(node_job(section)?);
-                Some(node_options(section)?)
+                configs.push(node_job(section).map_err(fail)?);
+                Some(node_options(section).map_err(fail)?)
             }
             None => None,
         };
-        let jobs = resolve(&file.global, &configs, &base_dir).map_err(|e| e.to_string())?;
-        Ok(Self { jobs, remote_write: file.remote_write, external_labels, node, base_dir, ignored })
+        let mut jobs = Jobs::new(&file.global);
+        jobs.add(path, &configs)?;
+        jobs.add_files(path, &file.scrape_config_files)?;
+        let jobs = jobs.into_jobs();
+        Ok(Self { jobs, remote_write, external_labels, node, base_dir: folder(path).to_owned(), ignored })
     }
+}
+
+/// The folder of a file.
+fn folder(file: &Path) -> &Path {
+    file.parent().unwrap_or(Path::new(""))
+}
+
+/// The items of a section that is a list, in which nothing may be empty.
+fn items<T>(list: Vec<Option<T>>, section: &str) -> Result<Vec<T>, String> {
+    let items: Option<Vec<T>> = list.into_iter().collect();
+    items.ok_or_else(|| format!("empty or null {section} config section"))
 }
 
 /// External labels may hold `${NAME}`, as with Prometheus; an unset variable is empty there, and so here.
@@ -182,7 +212,6 @@ fn ignored_sections(file: &File) -> Vec<&'static str> {
         ("tracing", &file.tracing),
         ("otlp", &file.otlp),
         ("runtime", &file.runtime),
-        ("scrape_config_files", &file.scrape_config_files),
     ];
     sections.into_iter().filter(|(_, section)| section.is_some()).map(|(name, _)| name).collect()
 }
@@ -214,42 +243,4 @@ fn node_options(section: &NodeSection) -> Result<node::Options, String> {
 
 fn host_name() -> String {
     rustix::system::uname().nodename().to_string_lossy().into_owned()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use expect_test::{Expect, expect};
-
-    #[track_caller]
-    fn check(yaml: &str, expect: Expect) {
-        let dir = tempfile::tempdir().unwrap();
-        let path = dir.path().join("a.yml");
-        std::fs::write(&path, yaml).unwrap();
-        let shown = match Config::load(&path) {
-            Ok(config) => config.summary(),
-            Err(error) => error.to_string().replace(&format!("{}/", dir.path().display()), ""),
-        };
-        expect.assert_eq(&shown);
-    }
-
-    #[test]
-    fn a_prometheus_file_is_taken_as_it_is() {
-        check(
-            "global: {scrape_interval: 15s, external_labels: {dc: seoul}}\n\
-             rule_files: [a.rules]\n\
-             scrape_configs: [{job_name: a, static_configs: [{targets: ['localhost:9100']}]}]\n\
-             remote_write: [{url: 'http://centre/api/v1/push'}]\n",
-            expect![[""]],
-        );
-        check("exporters: {node: {disable: [arp]}}", expect![[""]]);
-    }
-
-    #[test]
-    fn faults_are_told_with_their_place() {
-        check("scrape_configs:\n  - job_nam: a\n", expect![[""]]);
-        check("scrape_configs: [{job_name: a}, {job_name: a}]", expect![[""]]);
-        check("exporters: {node: {disable: [nope]}}", expect![[""]]);
-        check("remote_write: [{url: ''}]", expect![[""]]);
-    }
 }

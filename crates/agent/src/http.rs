@@ -116,6 +116,56 @@ fn retry_after_ms(value: &str, now_ms: i64) -> Option<i64> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use bongsu_model::SystemClock;
+    use bytes::Bytes;
+    use std::io::{Read, Write};
+    use std::net::TcpListener;
+    use std::thread::JoinHandle;
+
+    /// Takes so many requests and hands back their Authorization headers.
+    fn centre(requests: usize) -> (String, JoinHandle<Vec<String>>) {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let url = format!("http://{}/api/v1/push", listener.local_addr().unwrap());
+        let take_one = move || {
+            let (mut stream, _) = listener.accept().unwrap();
+            let (mut head, mut part) = (Vec::new(), [0; 1024]);
+            while !head.ends_with(b"\r\n\r\n") {
+                let read = stream.read(&mut part).unwrap();
+                head.extend_from_slice(&part[..read]);
+            }
+            stream.write_all(b"HTTP/1.1 204 No Content\r\nConnection: close\r\n\r\n").unwrap();
+            let head = String::from_utf8(head).unwrap();
+            let line = head.lines().find_map(|line| line.strip_prefix("authorization: "));
+            line.unwrap_or("none").to_owned()
+        };
+        (url, std::thread::spawn(move || (0..requests).map(|_| take_one()).collect()))
+    }
+
+    #[test]
+    fn a_changed_token_is_used_for_the_next_request() {
+        let dir = tempfile::tempdir().unwrap();
+        let runtime = tokio::runtime::Runtime::new().unwrap();
+        let (url, received) = centre(2);
+        let section = RemoteWrite { bearer_token_file: Some("token".into()), ..RemoteWrite::default() };
+        let open = || {
+            let _entered = runtime.enter();
+            PushTransport::new(&section, dir.path(), Arc::new(SystemClock))
+        };
+        assert!(open().is_err(), "a token that is not there is told at the start");
+
+        let write = |token: &str| std::fs::write(dir.path().join("token"), token).unwrap();
+        let request = || Request { url: &url, headers: &[], body: Bytes::new() };
+        write("one\n");
+        let transport = open().unwrap();
+        assert_eq!(transport.send(request()).unwrap().status, 204);
+        write("two\n");
+        assert_eq!(transport.send(request()).unwrap().status, 204);
+        assert_eq!(received.join().unwrap(), ["Bearer one", "Bearer two"]);
+
+        std::fs::remove_file(dir.path().join("token")).unwrap();
+        let error = transport.send(request()).unwrap_err();
+        assert!(error.0.starts_with("cannot read ") && error.0.contains("token"), "{error}");
+    }
 
     #[test]
     fn retry_after_in_both_forms() {
