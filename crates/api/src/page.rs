@@ -20,9 +20,14 @@ pub(crate) async fn page(method: Method, uri: Uri, headers: HeaderMap) -> Respon
         .is_some_and(|accepted| accepted.contains("gzip"));
     match bongsu_ui::asset(path, gzip) {
         Some(asset) => respond(asset, &headers),
-        None if path.starts_with("assets/") => StatusCode::NOT_FOUND.into_response(),
-        None => respond(bongsu_ui::index(gzip), &headers),
+        None if is_page(path) => respond(bongsu_ui::index(gzip), &headers),
+        None => (StatusCode::NOT_FOUND, format!("nothing here: {}\n", uri.path())).into_response(),
     }
+}
+
+/// The routes of the UI, by their first segment; `web/src/App.svelte` has the same ones.
+fn is_page(path: &str) -> bool {
+    matches!(path.split('/').next(), Some("" | "hosts" | "explore" | "status"))
 }
 
 fn respond(asset: bongsu_ui::Asset, request: &HeaderMap) -> Response {

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use axum::extract::{FromRequest, Request};
 use bongsu_model::{Matcher, parse_duration_ms, parse_float};
-use bongsu_syntax::{ExprKind, ParseOptions};
+use bongsu_syntax::{Duration, ExprKind, Extent, ParseOptions};
 
 use crate::error::ApiError;
 use crate::state::Api;
@@ -82,7 +82,11 @@ impl Params {
 fn parse_selector(text: &str) -> Result<Vec<Matcher>, String> {
     let expr = bongsu_syntax::parse(text, &ParseOptions::default()).map_err(|e| e.to_string())?;
     match expr.kind {
-        ExprKind::Vector(ref selector) => Ok(selector.matchers.clone()),
+        ExprKind::Vector(ref selector)
+            if selector.at.is_none() && selector.offset == Duration::ZERO && selector.extent == Extent::Plain =>
+        {
+            Ok(selector.matchers.clone())
+        }
         _ => Err(format!("expected a series selector such as up{{job=\"a\"}}, found {text:?}")),
     }
 }
@@ -156,6 +160,7 @@ mod tests {
     fn selectors_only() {
         assert_eq!(params("match[]=up%7Ba=%22b%22%7D").matchers().unwrap()[0].len(), 2);
         assert!(params("match[]=up%2B1").matchers().is_err());
+        assert!(params("match[]=up+offset+5m").matchers().is_err());
         assert!(params("match[]=up%5B5m%5D").matchers().is_err());
     }
 }

@@ -8,13 +8,16 @@ mod query;
 mod status;
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use axum::Router;
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use http::header;
+use tokio::sync::OwnedSemaphorePermit;
 
 use crate::error::{ApiError, ErrorType};
+use crate::metrics;
 use crate::state::Api;
 
 /// One table of all routes; each takes GET and, where Prometheus does, a form POST.
@@ -49,6 +52,41 @@ fn success_with_warnings(data: &str, warnings: &[String]) -> Response {
 
 fn json_response(body: String) -> Response {
     ([(header::CONTENT_TYPE, "application/json")], body).into_response()
+}
+
+/// Runs engine work in a slot of the query queue. The work keeps the slot until it ends, also when its client has gone.
+async fn queued<T: Send + 'static>(
+    api: &Arc<Api>,
+    timeout: Duration,
+    work: impl FnOnce() -> Result<T, ApiError> + Send + 'static,
+) -> Result<T, ApiError> {
+    let slot = tokio::time::timeout(timeout, Arc::clone(&api.query_slots).acquire_owned()).await;
+    let Ok(Ok(slot)) = slot else {
+        return Err(ApiError::new(ErrorType::Timeout, "query timed out in query queue"));
+    };
+    blocking(move || {
+        let _running = Running::start(slot);
+        work()
+    })
+    .await
+}
+
+/// A query at work: its slot is given back and the count goes down however it ends.
+struct Running {
+    _slot: OwnedSemaphorePermit,
+}
+
+impl Running {
+    fn start(slot: OwnedSemaphorePermit) -> Self {
+        metrics::QUERIES_RUNNING.add(1);
+        Self { _slot: slot }
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        metrics::QUERIES_RUNNING.add(-1);
+    }
 }
 
 /// Runs engine work on the blocking pool, so that the threads of the network stay free.

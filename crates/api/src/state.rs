@@ -78,7 +78,7 @@ pub struct Api {
     pub(crate) build: BuildInfo,
     /// One permit per KiB of a push under way.
     pub(crate) push_slots: Semaphore,
-    pub(crate) query_slots: Semaphore,
+    pub(crate) query_slots: Arc<Semaphore>,
     ready: AtomicBool,
 }
 
@@ -88,7 +88,7 @@ impl Api {
     pub fn new(options: ApiOptions) -> Self {
         Self {
             push_slots: Semaphore::new(options.limits.push_inflight_bytes_max / 1024),
-            query_slots: Semaphore::new(options.limits.queries_concurrent_max),
+            query_slots: Arc::new(Semaphore::new(options.limits.queries_concurrent_max)),
             store: options.store,
             engine: Arc::new(options.engine),
             registry: options.registry,

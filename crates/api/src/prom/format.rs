@@ -8,8 +8,10 @@ use crate::params::Params;
 
 /// The query in canonical form.
 pub(super) async fn format_query(params: Params) -> Result<Response, ApiError> {
-    let text = params.required("query")?;
-    let expr = bongsu_syntax::parse(text, &ParseOptions::default())
-        .map_err(|error| ApiError::bad_parameter("query", error))?;
-    Ok(super::success(&serde_json::json!(expr.to_string()).to_string()))
+    let text = params.required("query")?.to_owned();
+    let pretty = super::blocking(move || {
+        let expr = bongsu_syntax::parse(&text, &ParseOptions::default());
+        Ok(expr.map_err(|error| ApiError::bad_parameter("query", error))?.pretty())
+    });
+    Ok(super::success(&serde_json::json!(pretty.await?).to_string()))
 }

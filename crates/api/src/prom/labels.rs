@@ -4,11 +4,12 @@ use std::sync::Arc;
 
 use axum::extract::{Path, State};
 use axum::response::Response;
-use bongsu_model::Labels;
+use bongsu_model::{Labels, Matcher, SourceError, TenantId};
+use bongsu_tsdb::Reader;
 
 use super::json::{separated, write_labels, write_text};
-use super::{blocking, success_with_warnings};
-use crate::error::ApiError;
+use super::{queued, success_with_warnings};
+use crate::error::{ApiError, ErrorType};
 use crate::params::Params;
 use crate::state::Api;
 use crate::tenant::Tenant;
@@ -18,10 +19,7 @@ pub(super) async fn names(
     Tenant(tenant): Tenant,
     params: Params,
 ) -> Result<Response, ApiError> {
-    let ((start_ms, end_ms), limit, matchers) = (params.time_range_ms()?, params.limit()?, params.matchers()?);
-    let reader = api.store.reader(&tenant);
-    let found = blocking(move || Ok(reader.label_names(&matchers, start_ms, end_ms, limit.saturating_add(1))?)).await?;
-    Ok(text_list(found, limit))
+    list(&api, &tenant, params, |reader, q| reader.label_names(&q.matchers, q.start_ms, q.end_ms, q.count_max)).await
 }
 
 pub(super) async fn values(
@@ -34,10 +32,9 @@ pub(super) async fn values(
     if name.is_empty() {
         return Err(ApiError::bad_data("invalid label name: \"\""));
     }
-    let ((start_ms, end_ms), limit, matchers) = (params.time_range_ms()?, params.limit()?, params.matchers()?);
-    let reader = api.store.reader(&tenant);
-    let work = move || Ok(reader.label_values(&name, &matchers, start_ms, end_ms, limit.saturating_add(1))?);
-    Ok(text_list(blocking(work).await?, limit))
+    let ask =
+        move |reader: &Reader, q: &Question| reader.label_values(&name, &q.matchers, q.start_ms, q.end_ms, q.count_max);
+    list(&api, &tenant, params, ask).await
 }
 
 pub(super) async fn series(
@@ -45,35 +42,77 @@ pub(super) async fn series(
     Tenant(tenant): Tenant,
     params: Params,
 ) -> Result<Response, ApiError> {
-    let ((start_ms, end_ms), limit, matchers) = (params.time_range_ms()?, params.limit()?, params.matchers()?);
-    if matchers.is_empty() {
+    if params.get("match[]").is_none() {
         return Err(ApiError::bad_data("no match[] parameter provided"));
     }
     let reader = api.store.reader(&tenant);
-    let mut found = blocking(move || Ok(reader.series(&matchers, start_ms, end_ms, limit.saturating_add(1))?)).await?;
-    let warnings = truncate(&mut found, limit);
-    let mut out = String::with_capacity(found.len() * 200);
-    out.push('[');
-    separated(&mut out, &found, |out, labels: &Labels| write_labels(out, labels));
-    out.push(']');
-    Ok(success_with_warnings(&out, &warnings))
+    let series_max = api.limits.query_series_max;
+    queued(&api, api.limits.query_timeout, move || {
+        let question = Question::read(&params, series_max)?;
+        let mut found = reader.series(&question.matchers, question.start_ms, question.end_ms, question.count_max)?;
+        let warnings = question.bound(&mut found)?;
+        let mut out = String::with_capacity(found.len() * 200);
+        out.push('[');
+        separated(&mut out, &found, |out, labels: &Labels| write_labels(out, labels));
+        out.push(']');
+        Ok(success_with_warnings(&out, &warnings))
+    })
+    .await
 }
 
-fn text_list(mut found: Vec<String>, limit: usize) -> Response {
-    let warnings = truncate(&mut found, limit);
-    let mut out = String::from("[");
-    separated(&mut out, &found, |out, text: &String| write_text(out, text));
-    out.push(']');
-    success_with_warnings(&out, &warnings)
+/// The parameters that these requests share.
+struct Question {
+    matchers: Vec<Vec<Matcher>>,
+    start_ms: i64,
+    end_ms: i64,
+    limit: usize,
+    /// What the server answers at most.
+    bound: usize,
+    /// One more than is wanted or allowed, so that a cut can be told.
+    count_max: usize,
 }
 
-/// One more than the limit was asked for, so that a cut can be told.
-fn truncate<T>(found: &mut Vec<T>, limit: usize) -> Vec<String> {
-    if found.len() <= limit {
-        return Vec::new();
+impl Question {
+    fn read(params: &Params, bound: usize) -> Result<Self, ApiError> {
+        let ((start_ms, end_ms), limit) = (params.time_range_ms()?, params.limit()?);
+        let count_max = limit.min(bound).saturating_add(1);
+        Ok(Self { matchers: params.matchers()?, start_ms, end_ms, limit, bound, count_max })
     }
-    found.truncate(limit);
-    vec!["results truncated due to limit".to_owned()]
+
+    /// Cuts an answer to the asked limit, and refuses one beyond the server's own.
+    fn bound<T>(&self, found: &mut Vec<T>) -> Result<Vec<String>, ApiError> {
+        if found.len() > self.bound {
+            let bound = self.bound;
+            let text =
+                format!("the answer has more than {bound} entries; ask with limit=, or raise limits.query_series");
+            return Err(ApiError::new(ErrorType::Execution, text));
+        }
+        if found.len() <= self.limit {
+            return Ok(Vec::new());
+        }
+        found.truncate(self.limit);
+        Ok(vec!["results truncated due to limit".to_owned()])
+    }
+}
+
+async fn list(
+    api: &Arc<Api>,
+    tenant: &TenantId,
+    params: Params,
+    ask: impl FnOnce(&Reader, &Question) -> Result<Vec<String>, SourceError> + Send + 'static,
+) -> Result<Response, ApiError> {
+    let reader = api.store.reader(tenant);
+    let series_max = api.limits.query_series_max;
+    queued(api, api.limits.query_timeout, move || {
+        let question = Question::read(&params, series_max)?;
+        let mut found = ask(&reader, &question)?;
+        let warnings = question.bound(&mut found)?;
+        let mut out = String::from("[");
+        separated(&mut out, &found, |out, text: &String| write_text(out, text));
+        out.push(']');
+        Ok(success_with_warnings(&out, &warnings))
+    })
+    .await
 }
 
 /// Names outside the classic grammar come as `U__` with `_hex_` escapes (Prometheus' "values escaping") or as they are.
@@ -113,10 +152,19 @@ mod tests {
     }
 
     #[test]
-    fn a_cut_list_says_so() {
+    fn a_cut_list_says_so_and_the_servers_bound_is_an_error() {
+        let question = |limit: usize, bound: usize| Question {
+            matchers: Vec::new(),
+            start_ms: 0,
+            end_ms: 0,
+            limit,
+            bound,
+            count_max: limit.min(bound) + 1,
+        };
         let mut items = vec![1, 2, 3];
-        assert_eq!(truncate(&mut items, 2), ["results truncated due to limit"]);
+        assert_eq!(question(2, 10).bound(&mut items).unwrap(), ["results truncated due to limit"]);
         assert_eq!(items, [1, 2]);
-        assert!(truncate(&mut items, 2).is_empty());
+        assert!(question(2, 10).bound(&mut items).unwrap().is_empty());
+        assert!(question(usize::MAX - 1, 1).bound(&mut items).unwrap_err().message.contains("more than 1 entries"));
     }
 }

@@ -10,18 +10,17 @@ use bongsu_model::TenantId;
 use bongsu_promql::{Engine, QueryContext, QueryError, QueryOutput, Severity, Value};
 use bongsu_syntax::{Expr, ParseOptions};
 use bongsu_tsdb::Reader;
-use tokio::sync::SemaphorePermit;
 
 use super::json::write_value;
-use super::{blocking, json_response, success};
-use crate::error::{ApiError, ErrorType};
+use super::{blocking, json_response, queued, success};
+use crate::error::ApiError;
 use crate::metrics;
 use crate::params::Params;
 use crate::state::Api;
 use crate::tenant::Tenant;
 
-/// Points of one series that a range query may ask for, as in Prometheus.
-const POINTS_PER_SERIES_MAX: i64 = 11_000;
+/// Steps that a range query may ask for, as in Prometheus: one point less than it may answer.
+const STEPS_MAX: i64 = 11_000;
 
 pub(super) async fn instant(
     State(api): State<Arc<Api>>,
@@ -49,11 +48,11 @@ pub(super) async fn range(
         let reason = "zero or negative query resolution step widths are not accepted. Try a positive integer";
         return Err(ApiError::bad_parameter("step", reason));
     }
-    if end_ms.saturating_sub(start_ms) / step_ms > POINTS_PER_SERIES_MAX {
-        return Err(ApiError::bad_data(format!(
-            "exceeded maximum resolution of {POINTS_PER_SERIES_MAX} points per timeseries. Try decreasing the query \
-             resolution (?step=XX)"
-        )));
+    if end_ms.saturating_sub(start_ms) / step_ms > STEPS_MAX {
+        return Err(ApiError::bad_data(
+            "exceeded maximum resolution of 11,000 points per timeseries. Try decreasing the query resolution \
+             (?step=XX)",
+        ));
     }
     let job = Job::prepare(&params, &api)?;
     let work = move |engine: &Engine, expr: &Expr, reader: &Reader, context: &QueryContext| {
@@ -64,14 +63,14 @@ pub(super) async fn range(
 
 /// Exemplars are not stored: for any valid query there are none.
 pub(super) async fn exemplars(params: Params) -> Result<Response, ApiError> {
-    parse(params.required("query")?)?;
+    let text = params.required("query")?.to_owned();
+    blocking(move || parse(&text)).await?;
     Ok(success("[]"))
 }
 
-/// One query, understood and not yet run.
+/// One query with its parameters, not parsed yet: that may take a while and is done in the query's own slot.
 struct Job {
     text: String,
-    expr: Expr,
     timeout: Duration,
     lookback_ms: Option<i64>,
     limit: usize,
@@ -79,54 +78,42 @@ struct Job {
 
 impl Job {
     fn prepare(params: &Params, api: &Api) -> Result<Self, ApiError> {
-        let text = params.required("query")?.to_owned();
         let timeout_ms = params.duration_ms("timeout")?.unwrap_or(i64::MAX);
         Ok(Self {
-            expr: parse(&text)?,
+            text: params.required("query")?.to_owned(),
             timeout: Duration::from_millis(u64::try_from(timeout_ms).unwrap_or(0)).min(api.limits.query_timeout),
-            lookback_ms: params.duration_ms("lookback_delta")?,
+            // Zero and less mean the default, as in Prometheus.
+            lookback_ms: params.duration_ms("lookback_delta")?.filter(|ms| *ms > 0),
             limit: params.limit()?,
-            text,
         })
     }
 
-    /// Waits for a slot, evaluates on the blocking pool and writes the answer. When the client goes away, this future is
-    /// dropped and the evaluation told to stop.
+    /// Waits for a slot, evaluates and writes the answer. When the client goes away, this future is dropped and the
+    /// evaluation told to stop; it keeps its slot until it has.
     async fn run(
         self,
         api: &Arc<Api>,
         tenant: &TenantId,
         evaluate: impl FnOnce(&Engine, &Expr, &Reader, &QueryContext) -> Result<QueryOutput, QueryError> + Send + 'static,
     ) -> Result<Response, ApiError> {
-        let deadline = Instant::now() + self.timeout;
-        let _slot = self.wait_for_slot(api).await?;
         let stop = StopOnDrop(Arc::new(AtomicBool::new(false)));
         let context = QueryContext {
             cancel: Arc::clone(&stop.0),
-            deadline: Some(deadline),
+            deadline: Some(Instant::now() + self.timeout),
             lookback_ms: self.lookback_ms,
             ..QueryContext::default()
         };
         let (engine, reader) = (Arc::clone(&api.engine), api.store.reader(tenant));
-        metrics::QUERIES_RUNNING.add(1);
-        let outcome = blocking(move || {
+        let outcome = queued(api, self.timeout, move || {
             let start = Instant::now();
-            let output = evaluate(&engine, &self.expr, &reader, &context);
-            metrics::QUERIES_RUNNING.add(-1);
+            let expr = parse(&self.text)?;
+            let output = evaluate(&engine, &expr, &reader, &context);
             metrics::QUERY_SECONDS.observe(start.elapsed().as_secs_f64());
             Ok(render(output?, &self.text, self.limit))
         })
         .await;
         metrics::QUERIES.add([if outcome.is_ok() { "success" } else { "error" }], 1);
         outcome.map(json_response)
-    }
-
-    async fn wait_for_slot<'a>(&self, api: &'a Api) -> Result<SemaphorePermit<'a>, ApiError> {
-        let busy = || ApiError::new(ErrorType::Timeout, "query timed out in query queue");
-        match tokio::time::timeout(self.timeout, api.query_slots.acquire()).await {
-            Ok(Ok(slot)) => Ok(slot),
-            _ => Err(busy()),
-        }
     }
 }
 
