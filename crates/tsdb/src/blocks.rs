@@ -24,12 +24,15 @@ pub(crate) struct BlockName {
 }
 
 impl BlockName {
-    /// Whether all samples of the other block are in this one.
-    fn replaces(&self, other: &Self) -> bool {
-        self != other
-            && self.partition.contains(other.partition)
+    /// Whether all that the other block may hold is in this one, going by the names.
+    pub(crate) fn covers(&self, other: &Self) -> bool {
+        self.partition.contains(other.partition)
             && self.first_flush <= other.first_flush
             && other.last_flush <= self.last_flush
+    }
+
+    fn replaces(&self, other: &Self) -> bool {
+        self != other && self.covers(other)
     }
 
     fn parse(file_name: &str) -> Option<Self> {
@@ -95,12 +98,14 @@ pub(crate) fn sort_by_age(blocks: &mut [Arc<StoredBlock>]) {
 pub(crate) struct Found {
     /// In order of writing.
     pub(crate) blocks: Vec<Arc<StoredBlock>>,
+    /// Damaged blocks and those of a later version: no merge may cover them, or the next start would delete them.
+    pub(crate) unopened: Vec<BlockName>,
     /// The highest number of a flush, of damaged blocks too.
     pub(crate) last_flush: Option<u64>,
 }
 
 /// Opens all blocks of a tenant's directory. What a crash left over is deleted; what is damaged stays where it is and is
-/// told in `damaged`.
+/// told in `damaged`. A block that the system does not let open may be sound: that is an error, not a gap in the data.
 pub(crate) fn open_all(dir: &Path, damaged: &mut Vec<String>) -> Result<Found, Error> {
     let entries = match fs::read_dir(dir) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Found::default()),
@@ -116,11 +121,15 @@ pub(crate) fn open_all(dir: &Path, damaged: &mut Vec<String>) -> Result<Found, E
         }
         names.extend(BlockName::parse(file_name));
     }
-    let mut blocks = Vec::new();
+    let (mut blocks, mut unopened) = (Vec::new(), Vec::new());
     for name in &names {
         match StoredBlock::open(dir, *name) {
             Ok(block) => blocks.push(block),
-            Err(error) => damaged.push(error.to_string()),
+            Err(error @ (bongsu_block::Error::Corrupt { .. } | bongsu_block::Error::Version { .. })) => {
+                unopened.push(*name);
+                damaged.push(error.to_string());
+            }
+            Err(error) => return Err(error.into()),
         }
     }
     // Only a block that can be opened takes the place of others.
@@ -128,7 +137,8 @@ pub(crate) fn open_all(dir: &Path, damaged: &mut Vec<String>) -> Result<Found, E
         blocks.iter().cloned().partition(|block| !blocks.iter().any(|other| other.name.replaces(&block.name)));
     replaced.iter().try_for_each(|block| block.delete())?;
     sort_by_age(&mut kept);
-    Ok(Found { blocks: kept, last_flush: names.iter().map(|name| name.last_flush).max() })
+    unopened.retain(|name| !kept.iter().any(|block| block.name.replaces(name)));
+    Ok(Found { blocks: kept, unopened, last_flush: names.iter().map(|name| name.last_flush).max() })
 }
 
 fn remove_file(path: &Path) -> Result<(), Error> {

@@ -3,7 +3,8 @@
 //! A two-hour partition gets a block every few minutes. While it is open, runs of four blocks of like size become one, so
 //! that a query meets few blocks and a sample is rewritten few times; once it is closed, all become one small block; once
 //! the day is over, all of the day become one. Only blocks that were written one after the other are merged, because of
-//! two samples with the same time the later one counts.
+//! two samples with the same time the later one counts. A block on disk that could not be opened stays apart: the name of a
+//! merged block must not cover it, as the next start would take it for replaced.
 
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -42,7 +43,7 @@ impl Inner {
         let now_ms = self.options.clock.now_ms();
         for tenant in self.tenants.all() {
             let blocks = Arc::clone(&tenant.state.read().blocks);
-            let Some(plan) = plan(&blocks, now_ms) else { continue };
+            let Some(plan) = plan(&blocks, &tenant.unopened, now_ms) else { continue };
             self.carry_out(&tenant, &plan, now_ms).inspect_err(|_| plan.put_off(now_ms))?;
             return Ok(true);
         }
@@ -50,7 +51,7 @@ impl Inner {
     }
 
     fn carry_out(&self, tenant: &Tenant, plan: &Plan, now_ms: i64) -> Result<(), Error> {
-        let name = plan.name();
+        let name = name_of(plan.partition, &plan.inputs);
         let effort = if plan.level == CLOSED_LEVEL { Effort::Small } else { Effort::Fast };
         let start_ms_min = self.cutoff_ms(now_ms);
         let options = WriteOptions { effort, level: plan.level, start_ms_min, ..WriteOptions::default() };
@@ -65,15 +66,6 @@ impl Inner {
 }
 
 impl Plan {
-    fn name(&self) -> BlockName {
-        let names = self.inputs.iter().map(|block| block.name);
-        BlockName {
-            partition: self.partition,
-            first_flush: names.clone().map(|name| name.first_flush).min().unwrap_or(0),
-            last_flush: names.map(|name| name.last_flush).max().unwrap_or(0),
-        }
-    }
-
     /// A damaged block or a full disk must not keep other blocks from being merged.
     fn put_off(&self, now_ms: i64) {
         for input in &self.inputs {
@@ -86,29 +78,73 @@ impl Plan {
     }
 }
 
-/// The most useful merge of a tenant's blocks, given in order of writing.
-fn plan(blocks: &[Arc<StoredBlock>], now_ms: i64) -> Option<Plan> {
+/// The most useful merge of a tenant's blocks, given in order of writing. `unopened` are on disk too.
+fn plan(blocks: &[Arc<StoredBlock>], unopened: &[BlockName], now_ms: i64) -> Option<Plan> {
     let mut days: Vec<Partition> = blocks.iter().map(|block| block.name.partition.day()).collect();
     days.sort_unstable();
     days.dedup();
     days.into_iter().find_map(|day| {
         let of_day: Vec<_> = blocks.iter().filter(|block| day.contains(block.name.partition)).cloned().collect();
         if day.is_closed(now_ms) {
-            return plan_closed(day, of_day).filter(|plan| !plan.is_put_off(now_ms));
+            return plan_partition(day, of_day, unopened, now_ms);
         }
         let mut partitions: Vec<Partition> = of_day.iter().map(|block| block.name.partition).collect();
         partitions.sort_unstable();
         partitions.dedup();
         partitions.into_iter().find_map(|partition| {
-            let inputs: Vec<_> = of_day.iter().filter(|block| block.name.partition == partition).cloned().collect();
-            let plan = if partition.is_closed(now_ms) {
-                plan_closed(partition, inputs)
-            } else {
-                plan_open(partition, &inputs)
-            };
-            plan.filter(|plan| !plan.is_put_off(now_ms))
+            let (inputs, others): (Vec<_>, Vec<_>) =
+                of_day.iter().cloned().partition(|block| block.name.partition == partition);
+            let others: Vec<_> = others.iter().map(|block| block.name).chain(unopened.iter().copied()).collect();
+            plan_partition(partition, inputs, &others, now_ms)
         })
     })
+}
+
+/// The most useful merge of `inputs` whose result does not pretend to hold one of `others`.
+fn plan_partition(
+    partition: Partition,
+    inputs: Vec<Arc<StoredBlock>>,
+    others: &[BlockName],
+    now_ms: i64,
+) -> Option<Plan> {
+    runs_beside(partition, inputs, others).into_iter().find_map(|run| {
+        let plan = if partition.is_closed(now_ms) { plan_closed(partition, run) } else { plan_open(partition, &run) };
+        plan.filter(|plan| !plan.is_put_off(now_ms))
+    })
+}
+
+/// The longest runs of neighbours that, merged, would cover none of `others`.
+fn runs_beside(
+    partition: Partition,
+    blocks: Vec<Arc<StoredBlock>>,
+    others: &[BlockName],
+) -> Vec<Vec<Arc<StoredBlock>>> {
+    let covers_none = |run: &[Arc<StoredBlock>]| {
+        let name = name_of(partition, run);
+        !others.iter().any(|other| name.covers(other))
+    };
+    let (mut runs, mut run) = (Vec::new(), Vec::new());
+    for block in blocks {
+        run.push(block);
+        if !covers_none(&run) {
+            let next = run.split_off(run.len() - 1);
+            runs.push(std::mem::replace(&mut run, next));
+        }
+    }
+    runs.push(run);
+    // What covers one of them all alone stays as it is.
+    runs.retain(|run| !run.is_empty() && covers_none(run));
+    runs
+}
+
+/// The name of what comes of a merge of `inputs`.
+fn name_of(partition: Partition, inputs: &[Arc<StoredBlock>]) -> BlockName {
+    let names = inputs.iter().map(|block| block.name);
+    BlockName {
+        partition,
+        first_flush: names.clone().map(|name| name.first_flush).min().unwrap_or(0),
+        last_flush: names.map(|name| name.last_flush).max().unwrap_or(0),
+    }
 }
 
 /// All blocks of a closed partition become one; late ones wait until they are worth it.

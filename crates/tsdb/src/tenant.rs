@@ -7,7 +7,7 @@ use bongsu_model::TenantId;
 use parking_lot::{Mutex, RwLock};
 
 use crate::batch::Batch;
-use crate::blocks::{self, StoredBlock};
+use crate::blocks::{self, BlockName, StoredBlock};
 use crate::error::{Error, Rejections};
 use crate::head::{Frozen, Head};
 use crate::metadata::{MetadataMap, write_file};
@@ -29,6 +29,8 @@ pub(crate) struct Tenant {
     pub(crate) turn: Mutex<()>,
     pub(crate) state: RwLock<State>,
     pub(crate) metadata: Mutex<MetadataMap>,
+    /// Blocks that are on disk and take no part; see [`blocks::Found`].
+    pub(crate) unopened: Vec<BlockName>,
 }
 
 /// Where samples can be. A sample is in exactly one of them, or in two with the same value.
@@ -52,7 +54,8 @@ impl Tenant {
         let found = blocks::open_all(&dir, damaged)?;
         let state = State { head: Head::new(random_seed()), frozen: None, blocks: Arc::new(found.blocks) };
         let metadata = Mutex::new(load_metadata(&dir.join(METADATA_FILE), damaged));
-        Ok((Self { id, dir, turn: Mutex::new(()), state: RwLock::new(state), metadata }, found.last_flush))
+        let (turn, state, unopened) = (Mutex::new(()), RwLock::new(state), found.unopened);
+        Ok((Self { id, dir, turn, state, metadata, unopened }, found.last_flush))
     }
 
     /// Writes the metadata file when there is something new.

@@ -112,6 +112,74 @@ fn a_damaged_block_does_not_keep_others_from_being_merged() {
     assert_eq!(store.select("b", &[], 0, i64::MAX).unwrap()[0].1.len(), 2);
 }
 
+#[test]
+fn no_merge_covers_a_block_that_could_not_be_opened() {
+    let mut store = TestStore::new();
+    let put = |store: &TestStore, flushes: std::ops::Range<i64>| {
+        for i in flushes {
+            store.put("m", &[(START_MS + i, i as f64)]);
+            store.flush().unwrap();
+        }
+    };
+    put(&store, 0..5);
+    let tenant_dir = store.tenant_dir("a");
+    let block = |flush: i64| {
+        fs::read_dir(&tenant_dir)
+            .unwrap()
+            .map(|entry| entry.unwrap().path())
+            .find(|path| path.to_str().unwrap().ends_with(&format!("_{flush}_{flush}.block")))
+    };
+    let third = block(2).unwrap();
+    let content = fs::read(&third).unwrap();
+    fs::write(&third, b"as of a later version").unwrap();
+    store.kill_and_reopen();
+    assert_eq!(store.report.damaged.len(), 1);
+    put(&store, 5..9);
+    store.clock.advance_ms(HOUR_MS);
+    store.merge().unwrap();
+    store.clock.advance_ms(3 * HOUR_MS);
+    store.merge().unwrap();
+    store.clock.advance_ms(48 * HOUR_MS);
+    store.merge().unwrap();
+    assert_eq!(store.stats().blocks, 2, "those before and those after");
+    fs::write(&third, content).unwrap();
+    store.kill_and_reopen();
+    assert_eq!(store.get("m"), "0:0 1:1 2:2 3:3 4:4 5:5 6:6 7:7 8:8");
+    assert_eq!(store.merge().unwrap(), 1);
+    store.kill_and_reopen();
+    assert_eq!(store.get("m"), "0:0 1:1 2:2 3:3 4:4 5:5 6:6 7:7 8:8");
+}
+
+#[test]
+fn a_merge_of_an_open_day_covers_no_block_of_two_hours_between() {
+    let mut store = TestStore::new();
+    let (noon, after_midnight) = (START_MS + 12 * HOUR_MS, START_MS + 24 * HOUR_MS + 60_000);
+    // The clock is set back for one flush.
+    for (i, now_ms) in [after_midnight, after_midnight, noon, after_midnight, after_midnight].into_iter().enumerate() {
+        store.clock.set_ms(now_ms);
+        store.put("m", &[(START_MS + i as i64, i as f64)]);
+        store.flush().unwrap();
+    }
+    store.merge().unwrap();
+    store.kill_and_reopen();
+    assert_eq!(store.get("m"), "0:0 1:1 2:2 3:3 4:4");
+}
+
+#[test]
+fn a_block_that_the_system_does_not_let_open_fails_the_start() {
+    let mut store = TestStore::new();
+    store.put("m", &[(START_MS, 1.0)]);
+    store.close();
+    let path = store.tenant_dir("a").join("2h_1_1_1.block");
+    fs::create_dir(&path).unwrap();
+    let error = bongsu_tsdb::Store::open(bongsu_tsdb::Options::new(store.dir.path())).unwrap_err().to_string();
+    assert!(error.contains("2h_1_1_1.block"), "{error}");
+    fs::remove_dir(&path).unwrap();
+    fs::write(&path, b"").unwrap();
+    store.open_again();
+    assert_eq!((store.report.damaged.len(), store.get("m").as_str()), (1, "0:1"));
+}
+
 static DISK_IS_FULL: AtomicBool = AtomicBool::new(false);
 
 /// A disk that has no space while [`DISK_IS_FULL`] says so.
