@@ -1,11 +1,13 @@
 //! Label matchers of selectors.
 
 use std::fmt;
+use std::sync::Arc;
 
 use regex::Regex;
 use regex_syntax::hir::{Hir, HirKind};
 
 use crate::labels::is_legacy_label_name;
+use crate::re2::{Re2, RegexError};
 
 /// How a matcher compares.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -31,16 +33,8 @@ impl fmt::Display for MatchOp {
     }
 }
 
-/// Why a matcher could not be made.
-#[derive(Debug, Clone, thiserror::Error)]
-#[error("invalid regular expression {pattern:?}: {reason}")]
-pub struct MatcherError {
-    pattern: String,
-    reason: String,
-}
-
-/// A condition on one label. A label that is absent has the value "". Regular expressions are anchored at both ends and
-/// `.` matches line breaks, as in Prometheus 3.
+/// A condition on one label. A label that is absent has the value "". Regular expressions are in Go's dialect, anchored at
+/// both ends, and `.` matches line breaks, as in Prometheus 3. Clones share what is compiled.
 #[derive(Clone, Debug)]
 pub struct Matcher {
     name: String,
@@ -54,24 +48,27 @@ pub struct Matcher {
 enum Test {
     Literal,
     /// Sorted.
-    Set(Vec<String>),
+    Set(Arc<[String]>),
     Prefix(String),
     Anything,
     NonEmpty,
-    Regex(Box<Regex>),
+    Regex(Arc<Regex>),
 }
 
-/// Regular expressions compile to at most this many bytes.
-const REGEX_SIZE_MAX_BYTES: usize = 4 << 20;
 /// A pattern with more alternatives than this stays a regular expression.
 const SET_SIZE_MAX: usize = 10_000;
+/// The same for strings that are put together from alternatives, as `(a|b)(c|d)` does it: a short pattern makes many of
+/// them. Counted over the whole pattern.
+const PRODUCTS_MAX: usize = 256;
+/// And for the bytes of all that is put together.
+const PRODUCTS_MAX_BYTES: usize = 128 << 10;
 
 impl Matcher {
     /// A matcher; `value` is the pattern when `op` is of the regular expression kind.
     ///
     /// # Errors
-    /// When the pattern is not a valid (RE2-like) regular expression or compiles to something too large.
-    pub fn new(name: impl Into<String>, op: MatchOp, value: impl Into<String>) -> Result<Self, MatcherError> {
+    /// When the pattern is not a valid regular expression of Go's dialect or compiles to something too large.
+    pub fn new(name: impl Into<String>, op: MatchOp, value: impl Into<String>) -> Result<Self, RegexError> {
         let (name, value) = (name.into(), value.into());
         let test = match op {
             MatchOp::Equal | MatchOp::NotEqual => Test::Literal,
@@ -166,69 +163,75 @@ impl Matcher {
 }
 
 impl Test {
-    fn compile(pattern: &str) -> Result<Self, MatcherError> {
-        let fail = |reason: String| MatcherError { pattern: pattern.to_owned(), reason };
-        let hir = regex_syntax::ParserBuilder::new()
-            .dot_matches_new_line(true)
-            .build()
-            .parse(pattern)
-            .map_err(|e| fail(last_line(&e.to_string())))?;
-        if let Some(mut set) = literals(&hir) {
+    fn compile(pattern: &str) -> Result<Self, RegexError> {
+        let re2 = Re2::parse(pattern)?;
+        if let Some(mut set) = (Literals { products: 0, product_bytes: 0 }).of(&re2.hir) {
             set.sort_unstable();
             set.dedup();
-            return Ok(Self::Set(set));
+            return Ok(Self::Set(set.into()));
         }
-        match open_tail(&hir) {
-            Some((prefix, 0)) if prefix.is_empty() => return Ok(Self::Anything),
-            Some((prefix, 1)) if prefix.is_empty() => return Ok(Self::NonEmpty),
-            Some((prefix, 0)) => return Ok(Self::Prefix(prefix)),
-            _ => {}
-        }
-        regex::RegexBuilder::new(&format!("^(?s:{pattern})$"))
-            .size_limit(REGEX_SIZE_MAX_BYTES)
-            .build()
-            .map(|regex| Self::Regex(Box::new(regex)))
-            .map_err(|e| fail(last_line(&e.to_string())))
+        Ok(match open_tail(&re2.hir) {
+            Some((prefix, 0)) if prefix.is_empty() => Self::Anything,
+            Some((prefix, 1)) if prefix.is_empty() => Self::NonEmpty,
+            Some((prefix, 0)) => Self::Prefix(prefix),
+            _ => Self::Regex(Arc::new(re2.compile()?)),
+        })
     }
 }
 
-/// The finite set of strings that an expression matches, if it is one and small.
-fn literals(hir: &Hir) -> Option<Vec<String>> {
-    match hir.kind() {
-        HirKind::Empty => Some(vec![String::new()]),
-        HirKind::Literal(literal) => Some(vec![String::from_utf8(literal.0.to_vec()).ok()?]),
-        HirKind::Capture(capture) => literals(&capture.sub),
-        HirKind::Class(regex_syntax::hir::Class::Unicode(class)) => {
-            let size: usize = class.iter().map(|r| (r.end() as usize) - (r.start() as usize) + 1).sum();
-            (size <= 64).then(|| class.iter().flat_map(|r| r.start()..=r.end()).map(String::from).collect())
-        }
-        HirKind::Alternation(branches) => {
-            let mut all = Vec::new();
-            for branch in branches {
-                all.extend(literals(branch)?);
-                if all.len() > SET_SIZE_MAX {
-                    return None;
-                }
+/// Looks for the finite set of strings that an expression matches and counts what it puts together.
+struct Literals {
+    products: usize,
+    product_bytes: usize,
+}
+
+impl Literals {
+    /// The set, if it is one and small.
+    fn of(&mut self, hir: &Hir) -> Option<Vec<String>> {
+        match hir.kind() {
+            HirKind::Empty => Some(vec![String::new()]),
+            HirKind::Literal(literal) => Some(vec![String::from_utf8(literal.0.to_vec()).ok()?]),
+            HirKind::Capture(capture) => self.of(&capture.sub),
+            HirKind::Class(regex_syntax::hir::Class::Unicode(class)) => {
+                let size: usize = class.iter().map(|r| (r.end() as usize) - (r.start() as usize) + 1).sum();
+                (size <= 64).then(|| class.iter().flat_map(|r| r.start()..=r.end()).map(String::from).collect())
             }
-            Some(all)
-        }
-        HirKind::Repetition(repeat) if repeat.min == 0 && repeat.max == Some(1) => {
-            let mut all = literals(&repeat.sub)?;
-            all.push(String::new());
-            Some(all)
-        }
-        HirKind::Concat(parts) => {
-            let mut all = vec![String::new()];
-            for part in parts {
-                let tails = literals(part)?;
-                if all.len() * tails.len() > SET_SIZE_MAX {
-                    return None;
+            HirKind::Alternation(branches) => {
+                let mut all = Vec::new();
+                for branch in branches {
+                    all.extend(self.of(branch)?);
+                    if all.len() > SET_SIZE_MAX {
+                        return None;
+                    }
                 }
-                all = all.iter().flat_map(|head| tails.iter().map(move |tail| format!("{head}{tail}"))).collect();
+                Some(all)
             }
-            Some(all)
+            HirKind::Repetition(repeat) if repeat.min == 0 && repeat.max == Some(1) => {
+                let mut all = self.of(&repeat.sub)?;
+                all.push(String::new());
+                Some(all)
+            }
+            HirKind::Concat(parts) => {
+                let (first, rest) = parts.split_first()?;
+                let mut all = self.of(first)?;
+                for part in rest {
+                    let tails = self.of(part)?;
+                    all = self.product(&all, &tails)?;
+                }
+                Some(all)
+            }
+            _ => None,
         }
-        _ => None,
+    }
+
+    /// Every head with every tail.
+    fn product(&mut self, heads: &[String], tails: &[String]) -> Option<Vec<String>> {
+        let bytes = |texts: &[String]| texts.iter().map(String::len).sum::<usize>();
+        // One head or one tail makes no more of them than the pattern spells out.
+        self.products += if heads.len() > 1 && tails.len() > 1 { heads.len() * tails.len() } else { 0 };
+        self.product_bytes += bytes(heads) * tails.len() + bytes(tails) * heads.len();
+        (self.products <= PRODUCTS_MAX && self.product_bytes <= PRODUCTS_MAX_BYTES).then_some(())?;
+        Some(heads.iter().flat_map(|head| tails.iter().map(move |tail| format!("{head}{tail}"))).collect())
     }
 }
 
@@ -257,11 +260,6 @@ fn is_any_char(hir: &Hir) -> bool {
         }
         _ => false,
     }
-}
-
-/// The regex crates draw a picture of the pattern over several lines; the last line holds the reason.
-fn last_line(text: &str) -> String {
-    text.lines().last().unwrap_or("").trim_start_matches("error: ").to_owned()
 }
 
 impl PartialEq for Matcher {
@@ -319,7 +317,35 @@ mod tests {
     #[test]
     fn bad_patterns_say_why() {
         let error = Matcher::new("l", MatchOp::Regex, "a(").unwrap_err();
-        assert_eq!(error.to_string(), r#"invalid regular expression "a(": unclosed group"#);
+        assert_eq!(error.to_string(), "error parsing regexp: missing closing ): `a(`");
+    }
+
+    #[test]
+    fn shortcuts_speak_the_dialect_of_go() {
+        assert_eq!(regex(r"/api/{id}").literal_set(), Some(vec!["/api/{id}"]));
+        assert_eq!(regex(r"x\<y|\Qa.b\E").literal_set(), Some(vec!["a.b", "x<y"]));
+        assert_eq!(regex("(?i)ab").literal_set(), Some(vec!["AB", "Ab", "aB", "ab"]));
+        assert_eq!(regex(r"\Qa.\E.*").prefix(), "a.");
+        assert!(!regex(r"\w+").matches("한글") && regex("[a&&b]+").matches("a&b"));
+    }
+
+    #[test]
+    fn sets_are_bounded_and_shared() {
+        let hosts: Vec<String> = (0..SET_SIZE_MAX).map(|n| format!("host-{n:05}")).collect();
+        let alternatives = regex(&hosts.join("|"));
+        assert_eq!(alternatives.literal_set().map(|set| set.len()), Some(SET_SIZE_MAX));
+        let (Test::Set(one), Test::Set(other)) = (&alternatives.test, &alternatives.clone().test) else {
+            panic!("no sets")
+        };
+        assert!(Arc::ptr_eq(one, other));
+        assert_eq!(regex("[0-9a-f][0-9a-f]").literal_set().map(|set| set.len()), Some(PRODUCTS_MAX));
+        assert_eq!(regex("[0-9][0-9][0-9]").literal_set(), None);
+        assert_eq!(regex("a[0-9][0-9]|b[0-9][0-9]|c[0-9][0-9]").literal_set(), None);
+        let ports = regex(&format!("({}):9100", hosts[..1000].join("|")));
+        assert_eq!(ports.literal_set().map(|set| set.len()), Some(1000));
+        let long = regex(&format!("{}(11|{})", "x".repeat(PRODUCTS_MAX_BYTES / 16), hosts[..20].join("|")));
+        assert_eq!(long.literal_set(), None);
+        assert!(regex("[0-9][0-9][0-9]").matches("042"));
     }
 
     proptest::proptest! {

@@ -5,15 +5,13 @@ mod template;
 #[cfg(test)]
 mod tests;
 
-use regex::{Regex, RegexBuilder};
+use regex::Regex;
 
-use crate::LabelsBuilder;
+use crate::{LabelsBuilder, RegexError, compile_re2};
 
 pub use action::RelabelAction;
 use template::Template;
 
-/// A pattern compiles to at most this many bytes.
-const REGEX_SIZE_MAX_BYTES: usize = 4 << 20;
 const DEFAULT_REGEX: &str = "(.*)";
 const DEFAULT_REPLACEMENT: &str = "$1";
 const DEFAULT_SEPARATOR: &str = ";";
@@ -27,7 +25,7 @@ pub struct RelabelConfig {
     pub source_labels: Option<Vec<String>>,
     /// Stands between the values; default `;`.
     pub separator: String,
-    /// Has to match as a whole; default `(.*)`, and the empty pattern when the key is there without a value.
+    /// In Go's dialect. Has to match as a whole; default `(.*)`, and the empty pattern when the key is there without a value.
     #[cfg_attr(feature = "serde", serde(deserialize_with = "null_is_empty"))]
     pub regex: String,
     /// For `hashmod`.
@@ -85,13 +83,8 @@ pub enum RelabelError {
     #[error("{0} action requires only 'regex', and no other fields")]
     OnlyRegex(RelabelAction),
     /// Not a regular expression.
-    #[error("invalid regular expression {pattern:?}: {reason}")]
-    Regex {
-        /// The pattern.
-        pattern: String,
-        /// What is wrong with it.
-        reason: String,
-    },
+    #[error(transparent)]
+    Regex(#[from] RegexError),
 }
 
 impl RelabelConfig {
@@ -101,10 +94,7 @@ impl RelabelConfig {
     /// Where Prometheus refuses the rule too.
     pub fn compile(&self) -> Result<RelabelRule, RelabelError> {
         self.validate()?;
-        let regex = RegexBuilder::new(&format!("^(?s:{})$", self.regex))
-            .size_limit(REGEX_SIZE_MAX_BYTES)
-            .build()
-            .map_err(|error| RelabelError::Regex { pattern: self.regex.clone(), reason: error.to_string() })?;
+        let regex = compile_re2(&self.regex)?;
         Ok(RelabelRule {
             source_labels: self.source_labels.clone().unwrap_or_default(),
             separator: self.separator.clone(),
