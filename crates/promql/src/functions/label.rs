@@ -1,6 +1,6 @@
 //! `label_replace` and `label_join`: change one label of every series.
 
-use bongsu_model::{Labels, LabelsBuilder};
+use bongsu_model::{Labels, LabelsBuilder, compile_re2};
 use regex::Regex;
 
 use crate::error::QueryError;
@@ -40,8 +40,7 @@ impl LabelEdit {
         pattern: &str,
     ) -> Result<Self, QueryError> {
         check_label_name(&target, "label_replace", "destination")?;
-        let anchored = format!("^(?s:{pattern})$");
-        let pattern = Regex::new(&anchored)
+        let pattern = compile_re2(pattern)
             .map_err(|_| QueryError::execution(format!("invalid regular expression in label_replace(): {pattern}")))?;
         Ok(Self::Replace { target, source, pattern, replacement })
     }
