@@ -159,7 +159,7 @@ impl<'a> Lexer<'a> {
             self.at += 1;
         }
         let literal = &self.text[start..self.at];
-        if parse_number(literal).is_some() {
+        if parse_number(literal) != Err(NumberError::Syntax) {
             Ok(TokenKind::Number)
         } else if is_duration(literal) {
             Ok(TokenKind::Duration)
@@ -260,16 +260,34 @@ impl<'a> Lexer<'a> {
     }
 }
 
+/// Why a text is no number literal.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub(crate) enum NumberError {
+    #[error("invalid syntax")]
+    Syntax,
+    /// Beyond the largest float, or a hexadecimal integer beyond 64 bits.
+    #[error("value out of range")]
+    OutOfRange,
+}
+
 /// The value of a number literal: decimal or hexadecimal, underscores between digits; integers with a leading 0 are octal,
 /// as in Go.
-pub(crate) fn parse_number(literal: &str) -> Option<f64> {
-    let plain = without_underscores(literal)?;
+pub(crate) fn parse_number(literal: &str) -> Result<f64, NumberError> {
+    let plain = without_underscores(literal).ok_or(NumberError::Syntax)?;
     let octal =
         plain.strip_prefix('0').filter(|rest| !rest.is_empty() && rest.bytes().all(|b| matches!(b, b'0'..=b'7')));
-    match octal {
-        Some(digits) => u64::from_str_radix(digits, 8).ok().map(|value| value as f64),
-        None => bongsu_model::parse_float(&plain),
+    if let Some(Ok(value)) = octal.map(|digits| i64::from_str_radix(digits, 8)) {
+        return Ok(value as f64);
     }
+    let value = bongsu_model::parse_float(&plain).ok_or(NumberError::Syntax)?;
+    let is_word = plain.starts_with(|c: char| c.is_ascii_alphabetic());
+    let hexadecimal = plain.strip_prefix("0x").or_else(|| plain.strip_prefix("0X"));
+    let in_range = match hexadecimal.filter(|digits| !digits.contains(['p', 'P', '.'])) {
+        // Go has signed integers, and floats only with an exponent.
+        Some(digits) => i64::from_str_radix(digits, 16).is_ok(),
+        None => is_word || value.is_finite(),
+    };
+    in_range.then_some(value).ok_or(NumberError::OutOfRange)
 }
 
 /// Underscores may stand between digits and after `0x`.

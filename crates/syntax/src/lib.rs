@@ -37,6 +37,10 @@ pub struct ParseOptions {
     pub text_bytes_max: usize,
     /// How deep parentheses, calls, signs and right-hand operands may nest.
     pub depth_max: usize,
+    /// How many matchers all selectors together may have.
+    pub matchers_max: usize,
+    /// How many of them may be regular expressions, each of which may compile to megabytes.
+    pub regexes_max: usize,
     /// Functions and aggregations that Prometheus calls experimental.
     pub experimental_functions: bool,
     /// `anchored` and `smoothed`.
@@ -50,6 +54,8 @@ impl Default for ParseOptions {
         Self {
             text_bytes_max: 1 << 20,
             depth_max: 250,
+            matchers_max: 10_000,
+            regexes_max: 500,
             experimental_functions: true,
             extended_range_selectors: true,
             fill_modifiers: true,

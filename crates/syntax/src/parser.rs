@@ -46,6 +46,9 @@ struct Parser<'a> {
     /// Where the token before it ended.
     last_end: usize,
     depth: usize,
+    /// Matchers so far, and those of them that are regular expressions.
+    matchers: usize,
+    regexes: usize,
     /// The first error of types.
     type_error: Option<ParseError>,
     /// Whether a selector that matches everything is welcome: in the second argument of `info`.
@@ -59,7 +62,18 @@ impl<'a> Parser<'a> {
     fn new(text: &'a str, options: &'a ParseOptions) -> Result<Self> {
         let mut lexer = Lexer::new(text);
         let token = lexer.next_token()?;
-        Ok(Self { text, options, lexer, token, last_end: 0, depth: 0, type_error: None, empty_selector_allowed: false })
+        Ok(Self {
+            text,
+            options,
+            lexer,
+            token,
+            last_end: 0,
+            depth: 0,
+            matchers: 0,
+            regexes: 0,
+            type_error: None,
+            empty_selector_allowed: false,
+        })
     }
 
     /// Takes the token and looks at the next.
@@ -269,7 +283,7 @@ impl<'a> Parser<'a> {
         let value = if is_duration {
             bongsu_model::parse_duration_ms(word).map_err(|e| self.error(span, e.to_string()))? as f64 / 1000.0
         } else {
-            parse_number(word).ok_or_else(|| self.error(span, format!("bad number syntax: {word:?}")))?
+            parse_number(word).map_err(|e| self.error(span, format!("error parsing number: {word:?}: {e}")))?
         };
         self.advance()?;
         Ok(NumberLiteral { value, is_duration })

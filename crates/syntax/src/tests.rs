@@ -54,6 +54,10 @@ fn numbers() {
         ("0x1F", 31.0),
         ("0X_1f", 31.0),
         ("0x1p-2", 0.25),
+        ("0x7FFFFFFFFFFFFFFF", i64::MAX as f64),
+        ("1e308", 1e308),
+        ("18446744073709551616", 18_446_744_073_709_551_616.0),
+        ("07777777777777777777777", 7_777_777_777_777_777_777_777.0),
         ("017", 15.0),
         ("08", 8.0),
         ("1_000_000.5", 1_000_000.5),
@@ -72,7 +76,22 @@ fn numbers() {
     }
     assert!(matches!(&ok("nan").kind, ExprKind::Number(number) if number.value.is_nan()));
     check_errors(
-        &["1a", "1_", "1__0", "0x", "1e", "1.2.3", "5mm", "1m1h", "1s5", "300y"],
+        &[
+            "1a",
+            "1_",
+            "1__0",
+            "0x",
+            "1e",
+            "1.2.3",
+            "5mm",
+            "1m1h",
+            "1s5",
+            "300y",
+            "1e400",
+            "0x1p1024",
+            "0xFFFFFFFFFFFFFFFFFF",
+            "0x8000000000000000",
+        ],
         &expect![[r#"
             1a                                   => 1:1: parse error: bad number or duration syntax: "1a"
             1_                                   => 1:1: parse error: bad number or duration syntax: "1_"
@@ -84,6 +103,10 @@ fn numbers() {
             1m1h                                 => 1:1: parse error: not a valid duration: "1m1h"; expected numbers with the units y, w, d, h, m, s, ms in this order, such as 1h30m
             1s5                                  => 1:1: parse error: bad number or duration syntax: "1s5"
             300y                                 => 1:1: parse error: duration "300y" is out of range; at most about 292 years are allowed
+            1e400                                => 1:1: parse error: error parsing number: "1e400": value out of range
+            0x1p1024                             => 1:1: parse error: error parsing number: "0x1p1024": value out of range
+            0xFFFFFFFFFFFFFFFFFF                 => 1:1: parse error: error parsing number: "0xFFFFFFFFFFFFFFFFFF": value out of range
+            0x8000000000000000                   => 1:1: parse error: error parsing number: "0x8000000000000000": value out of range
         "#]],
     );
 }
@@ -135,6 +158,10 @@ fn selectors() {
             "up offset -90s",
             "up @ 1609746000",
             "up @ -1.5 offset 1w",
+            "up @ 9223372037",
+            "up @ 1e10",
+            "up @ -9223372036854774",
+            "up @ 9223372036854771.5",
             "up offset 1w @ start()",
             "up @ END() offset 1y",
             "up[5m]",
@@ -168,6 +195,10 @@ fn selectors() {
             up offset -90s                           => up offset -1m30s
             up @ 1609746000                          => up @ 1609746000.000
             up @ -1.5 offset 1w                      => up @ -1.500 offset 1w
+            up @ 9223372037                          => up @ 9223372037.000
+            up @ 1e10                                => up @ 10000000000.000
+            up @ -9223372036854774                   => up @ -9223372036854774.000
+            up @ 9223372036854771.5                  => up @ 9223372036854772.000
             up offset 1w @ start()                   => up @ start() offset 1w
             up @ END() offset 1y                     => up @ end() offset 1y
             up[5m]                                   => up[5m]
@@ -391,6 +422,9 @@ fn grammar_errors() {
             "a offset 1m offset 2m",
             "a @ b",
             "a @ Inf",
+            "a @ NaN",
+            "a @ 9223372036854776",
+            "a @ -1e300",
             "a @ 1 @ 2",
             "(a) @ 1",
             "a offset 1m [5m]",
@@ -437,7 +471,7 @@ fn grammar_errors() {
             a{x="1" y="2"}                       => 1:9: parse error: unexpected identifier "y" in label matching, expected "," or "}"
             {x="1" or y="2"}                     => 1:8: parse error: unexpected <op:or> in label matching, expected "," or "}"
             a{x:y="1"}                           => 1:4: parse error: unexpected character inside braces: ':'
-            a{x=~"("}                            => 1:6: parse error: invalid regular expression "(": unclosed group
+            a{x=~"("}                            => 1:6: parse error: error parsing regexp: missing closing ): `(`
             a{,}                                 => 1:3: parse error: unexpected "," in label matching, expected identifier or "}"
             {"a",}}                              => 1:7: parse error: unexpected character: '}'
             a =~ b                               => 1:3: parse error: unexpected character after '=': '~'
@@ -459,6 +493,9 @@ fn grammar_errors() {
             a offset 1m offset 2m                => 1:1: parse error: offset may not be set multiple times
             a @ b                                => 1:5: parse error: unexpected identifier "b" in @, expected timestamp
             a @ Inf                              => 1:1: parse error: timestamp out of bounds for @ modifier: +Inf
+            a @ NaN                              => 1:1: parse error: timestamp out of bounds for @ modifier: NaN
+            a @ 9223372036854776                 => 1:1: parse error: timestamp out of bounds for @ modifier: 9223372036854776
+            a @ -1e300                           => 1:1: parse error: timestamp out of bounds for @ modifier: -1000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000
             a @ 1 @ 2                            => 1:1: parse error: @ <timestamp> may not be set multiple times
             (a) @ 1                              => 1:1: parse error: @ modifier must be preceded by an instant vector selector or range vector selector or a subquery
             a offset 1m [5m]                     => 1:13: parse error: no offset modifiers allowed before range
@@ -623,6 +660,21 @@ fn nesting_is_bounded_and_long_chains_are_not_nesting() {
     assert!(copy == expr);
     drop(expr);
     assert_eq!(copy.value_type, ValueType::Vector);
+}
+
+#[test]
+fn matchers_are_counted_over_the_whole_query() {
+    let options = ParseOptions { matchers_max: 3, regexes_max: 1, ..ParseOptions::default() };
+    let message = |text| parse(text, &options).map_err(|error| error.to_string());
+    assert!(message(r#"a{x="1", y=~"2"} + b{z!="3"} + c"#).is_ok());
+    assert_eq!(
+        message(r#"a{x="1", y=~"2"} + b{x="1", y="2"}"#),
+        Err("1:29: parse error: query has too many matchers, at most 3 are allowed".to_owned())
+    );
+    assert_eq!(
+        message(r#"a{x=~"1"} + b{x!~"("}"#),
+        Err("1:18: parse error: query has too many regular expressions, at most 1 are allowed".to_owned())
+    );
 }
 
 #[test]

@@ -47,6 +47,11 @@ impl Parser<'_> {
 
     fn matcher(&mut self) -> Result<Matcher> {
         let (span, quoted) = (self.token.span, self.token.kind == TokenKind::String);
+        self.matchers += 1;
+        if self.matchers > self.options.matchers_max {
+            let max = self.options.matchers_max;
+            return Err(self.error(span, format!("query has too many matchers, at most {max} are allowed")));
+        }
         let name = match self.token.kind {
             TokenKind::String => self.string()?,
             TokenKind::Identifier => {
@@ -73,7 +78,18 @@ impl Parser<'_> {
         if name.is_empty() {
             return Err(self.error(span, "invalid label name \"\""));
         }
+        self.count_regex(op, value_span)?;
         Matcher::new(name, op, value).map_err(|error| self.error(value_span, error.to_string()))
+    }
+
+    /// Before the expression is compiled.
+    fn count_regex(&mut self, op: MatchOp, span: Span) -> Result<()> {
+        self.regexes += usize::from(matches!(op, MatchOp::Regex | MatchOp::NotRegex));
+        if self.regexes > self.options.regexes_max {
+            let max = self.options.regexes_max;
+            return Err(self.error(span, format!("query has too many regular expressions, at most {max} are allowed")));
+        }
+        Ok(())
     }
 
     /// Ranges, offsets and the like, as many as there are.
@@ -175,7 +191,7 @@ impl Parser<'_> {
             }
         }
         let seconds = self.signed_number("@", "timestamp")?;
-        crate::duration::seconds_to_ms(seconds).map(At::Timestamp).ok_or_else(|| {
+        timestamp_ms(seconds).map(At::Timestamp).ok_or_else(|| {
             let seconds = bongsu_model::format_float(seconds);
             self.error(selector, format!("timestamp out of bounds for @ modifier: {seconds}"))
         })
@@ -201,6 +217,18 @@ impl Parser<'_> {
         selector.extent = extent;
         Ok(())
     }
+}
+
+/// Rounded milliseconds; `None` for what is no number or beyond 64 bits.
+fn timestamp_ms(seconds: f64) -> Option<i64> {
+    /// From here on floats have no single milliseconds.
+    const EXACT_MAX: f64 = (1_i64 << 53) as f64;
+    let ms = (seconds * 1000.0).round();
+    if ms.abs() < EXACT_MAX {
+        return Some(ms as i64);
+    }
+    // Whole seconds, so that the time reads back as it prints.
+    (!seconds.is_nan()).then_some(seconds as i64)?.checked_mul(1000)
 }
 
 /// Where an expression keeps its offset and its `@`, if it can have them.
