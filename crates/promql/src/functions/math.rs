@@ -23,8 +23,8 @@ pub(crate) fn function(id: FunctionId) -> Option<fn(f64) -> f64> {
         F::Sinh => f64::sinh,
         F::Cosh => f64::cosh,
         F::Tanh => f64::tanh,
-        F::Asinh => f64::asinh,
-        F::Acosh => f64::acosh,
+        F::Asinh => asinh,
+        F::Acosh => acosh,
         F::Atanh => f64::atanh,
         F::Rad => f64::to_radians,
         F::Deg => f64::to_degrees,
@@ -50,12 +50,65 @@ pub(crate) fn round_to(value: f64, to: f64) -> f64 {
     (value * inverse + 0.5).floor() / inverse
 }
 
-/// The lesser one; NaN when either is.
-pub(crate) fn min(a: f64, b: f64) -> f64 {
-    if a.is_nan() || b.is_nan() { f64::NAN } else { a.min(b) }
+/// From here on x² + 1 and x² - 1 are x², and x² is not calculated any more because it may overflow.
+const SQUARE_RULES: f64 = (1_u64 << 28) as f64;
+
+fn asinh(value: f64) -> f64 {
+    if value.abs() > SQUARE_RULES {
+        return (value.abs().ln() + std::f64::consts::LN_2).copysign(value);
+    }
+    value.asinh()
 }
 
-/// The greater one; NaN when either is.
+fn acosh(value: f64) -> f64 {
+    if value > SQUARE_RULES { value.ln() + std::f64::consts::LN_2 } else { value.acosh() }
+}
+
+/// The lesser one. -Inf when either is, else NaN when either is; -0 is less than 0.
+///
+/// Source: Go's `math.Min`.
+pub(crate) fn min(a: f64, b: f64) -> f64 {
+    if a == f64::NEG_INFINITY || b == f64::NEG_INFINITY {
+        f64::NEG_INFINITY
+    } else if a.is_nan() || b.is_nan() {
+        f64::NAN
+    } else if a.total_cmp(&b).is_lt() {
+        a
+    } else {
+        b
+    }
+}
+
+/// The greater one. +Inf when either is, else NaN when either is; 0 is greater than -0.
+///
+/// Source: Go's `math.Max`.
 pub(crate) fn max(a: f64, b: f64) -> f64 {
-    if a.is_nan() || b.is_nan() { f64::NAN } else { a.max(b) }
+    -min(-a, -b)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn infinities_come_before_nan_and_zeros_have_signs() {
+        const INF: f64 = f64::INFINITY;
+        const NAN: f64 = f64::NAN;
+        assert_eq!([max(NAN, INF), max(INF, NAN), min(NAN, -INF), min(-INF, NAN)], [INF, INF, -INF, -INF]);
+        assert!(max(NAN, -INF).is_nan() && min(NAN, INF).is_nan() && min(1.0, NAN).is_nan());
+        assert_eq!([max(1.0, 2.0), min(1.0, 2.0), max(-INF, 3.0)], [2.0, 1.0, 3.0]);
+        assert_eq!([max(0.0, -0.0).is_sign_negative(), min(0.0, -0.0).is_sign_negative()], [false, true]);
+    }
+
+    #[test]
+    fn the_greatest_numbers_have_inverse_hyperbolic_functions() {
+        let expected = 710.475_860_073_943_9;
+        assert_eq!([asinh(f64::MAX), asinh(-f64::MAX), acosh(f64::MAX)], [expected, -expected, expected]);
+        // Both ways agree where they meet.
+        let near = (SQUARE_RULES * 1.001, SQUARE_RULES * 0.999);
+        for value in [near.0, near.1] {
+            assert!((asinh(value) - value.asinh()).abs() < 1e-12 && (acosh(value) - value.acosh()).abs() < 1e-12);
+        }
+        assert!(acosh(0.5).is_nan());
+    }
 }
