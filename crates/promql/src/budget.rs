@@ -17,6 +17,9 @@ pub struct QueryStats {
     pub points_peak: u64,
 }
 
+/// How many points a loop looks at between two checks: about a millisecond's work.
+const POINTS_PER_CHECK: usize = 1 << 20;
+
 /// The accounts of one running query, shared by its threads.
 #[derive(Debug)]
 pub(crate) struct Budget {
@@ -42,7 +45,8 @@ impl Budget {
         }
     }
 
-    /// An error when the caller went away or the time is over. Called once for each batch of series.
+    /// An error when the caller went away or the time is over. Called once for each part of the work, and by a [`Pace`] within
+    /// the long ones.
     pub(crate) fn check(&self) -> Result<(), QueryError> {
         if self.cancel.load(Ordering::Relaxed) {
             return Err(QueryError::new(QueryErrorKind::Canceled, "query was canceled in expression evaluation"));
@@ -51,6 +55,11 @@ impl Budget {
             return Err(QueryError::new(QueryErrorKind::Timeout, "query timed out in expression evaluation"));
         }
         Ok(())
+    }
+
+    /// A count for one loop.
+    pub(crate) fn pace(&self) -> Pace<'_> {
+        Pace { budget: self, points: 0 }
     }
 
     pub(crate) fn count_read(&self, samples: usize) -> Result<(), QueryError> {
@@ -75,6 +84,25 @@ impl Budget {
             series_read: self.series_read.load(Ordering::Relaxed),
             points_peak: self.points_peak.load(Ordering::Relaxed),
         }
+    }
+}
+
+/// Counts what one loop looks at and checks the budget from time to time, so that no loop outlives its query.
+pub(crate) struct Pace<'b> {
+    budget: &'b Budget,
+    points: usize,
+}
+
+impl Pace<'_> {
+    /// Called before `points` are looked at.
+    #[inline]
+    pub(crate) fn advance(&mut self, points: usize) -> Result<(), QueryError> {
+        self.points = self.points.saturating_add(points);
+        if self.points < POINTS_PER_CHECK {
+            return Ok(());
+        }
+        self.points = 0;
+        self.budget.check()
     }
 }
 

@@ -63,7 +63,7 @@ impl Engine {
         self.threads.install(|| {
             let evaluator = self.evaluator(expr, at_ms, at_ms, 0, source, context);
             let value = evaluator.instant_value(expr, at_ms)?;
-            Ok(evaluator.output(value))
+            evaluator.output(value)
         })
     }
 
@@ -84,7 +84,7 @@ impl Engine {
         self.threads.install(|| {
             let evaluator = self.evaluator(expr, start_ms, end_ms, step_ms, source, context);
             let value = evaluator.range_value(expr, grid)?;
-            Ok(evaluator.output(value))
+            evaluator.output(value)
         })
     }
 
@@ -104,7 +104,8 @@ impl Engine {
             return Err(QueryError::bad_data("end timestamp must not be before start time"));
         }
         let grid = Grid::new(start_ms, end_ms, step_ms);
-        if grid.count > self.options.points_per_series_max {
+        // As Prometheus counts: a point for each whole step, the first point is free.
+        if grid.count - 1 > self.options.points_per_series_max {
             let most = crate::number::group_thousands(self.options.points_per_series_max);
             return Err(QueryError::bad_data(format!(
                 "exceeded maximum resolution of {most} points per timeseries. Try decreasing the query resolution (?step=XX)"
@@ -134,14 +135,17 @@ impl Engine {
             lookback_ms: context.lookback_ms.unwrap_or(self.options.lookback_ms),
             series_max: context.series_max.unwrap_or(self.options.series_max),
             subquery_default_step_ms: self.options.subquery_default_step_ms,
+            label_value_bytes_max: self.options.label_value_bytes_max,
             delayed_name_removal: self.options.delayed_name_removal,
         }
     }
 }
 
 impl Evaluator<'_> {
-    fn output(&self, value: Value) -> QueryOutput {
-        QueryOutput { value, annotations: self.annotations.take(), stats: self.budget.stats() }
+    /// The answer, when it is still wanted.
+    fn output(&self, value: Value) -> Result<QueryOutput, QueryError> {
+        self.budget.check()?;
+        Ok(QueryOutput { value, annotations: self.annotations.take(), stats: self.budget.stats() })
     }
 
     fn instant_value(&self, expr: &Expr, at_ms: i64) -> Result<Value, QueryError> {
@@ -200,7 +204,7 @@ impl Evaluator<'_> {
 
     fn range_value(&self, expr: &Expr, grid: Grid) -> Result<Value, QueryError> {
         let mut series = match self.eval(expr, grid)? {
-            Evaluated::Scalar(column) => vec![Series::new(bongsu_model::Labels::empty(), column)],
+            Evaluated::Scalar(column) => vec![Series::new(bongsu_model::Labels::empty(), column.values)],
             Evaluated::Vector(Vector { series, .. }) => series,
             Evaluated::String(_) => return Err(QueryError::bad_data("a string has no range")),
         };

@@ -15,7 +15,9 @@ pub struct EngineOptions {
     pub series_max: usize,
     /// Step of subqueries that name none, milliseconds.
     pub subquery_default_step_ms: i64,
-    /// The most steps of a range query.
+    /// The longest value that `label_replace` and `label_join` may make, bytes.
+    pub label_value_bytes_max: usize,
+    /// The most steps of a range query; its series may have one point more.
     pub points_per_series_max: usize,
     /// Threads that evaluate; 0: as many as the machine has cores.
     pub threads: usize,
@@ -31,6 +33,7 @@ impl Default for EngineOptions {
             samples_max: 50_000_000,
             series_max: 1_000_000,
             subquery_default_step_ms: 60_000,
+            label_value_bytes_max: 64 << 10,
             points_per_series_max: 11_000,
             threads: 0,
             delayed_name_removal: false,

@@ -1,5 +1,7 @@
 //! Vectors as columns: a series has one cell for each step of the grid.
 
+use std::ops::Deref;
+
 use bongsu_model::Labels;
 use hashbrown::HashMap;
 
@@ -24,6 +26,22 @@ impl Series {
 
     pub(crate) fn is_absent(&self) -> bool {
         !self.values.iter().any(|&value| is_present(value))
+    }
+}
+
+/// A number for each step.
+#[derive(Debug)]
+pub(crate) struct Scalar {
+    pub(crate) values: Vec<f64>,
+    /// The memory of the column.
+    pub(crate) charge: Charge,
+}
+
+impl Deref for Scalar {
+    type Target = [f64];
+
+    fn deref(&self) -> &[f64] {
+        &self.values
     }
 }
 

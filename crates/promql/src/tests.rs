@@ -180,7 +180,11 @@ fn bounds_are_kept() {
     assert_eq!(ask("requests_total", &canceled).unwrap_err().kind, QueryErrorKind::Canceled);
     let late = QueryContext { deadline: Some(std::time::Instant::now()), ..QueryContext::default() };
     assert_eq!(ask("sum(requests_total)", &late).unwrap_err().kind, QueryErrorKind::Timeout);
-    let steps = engine.range(&parse("1"), 0, 11_000, 1, &table, &QueryContext::default()).unwrap_err();
+    // As in Prometheus: 11,000 steps make 11,001 points.
+    let points = engine.range(&parse("1"), 0, 11_000, 1, &table, &QueryContext::default()).unwrap();
+    let Value::Matrix(points) = points.value else { panic!("not a matrix") };
+    assert_eq!(points[0].values.len(), 11_001);
+    let steps = engine.range(&parse("1"), 0, 11_001, 1, &table, &QueryContext::default()).unwrap_err();
     assert_eq!(steps.kind, QueryErrorKind::BadData);
     assert_eq!(
         steps.to_string(),
@@ -190,6 +194,110 @@ fn bounds_are_kept() {
     assert_eq!(endless.kind, QueryErrorKind::BadData);
     let fine = engine.instant(&parse("sum_over_time(vector(1)[1y:1ms])"), 0, &table, &QueryContext::default());
     assert_eq!(fine.unwrap_err().kind, QueryErrorKind::Limit);
+}
+
+#[test]
+fn nested_subqueries_keep_the_deadline() {
+    let query = parse("sum_over_time(sum_over_time(vector(1)[300d:1m])[300d:1m])");
+    // Far less than the tens of billions of additions would take.
+    let deadline = Some(std::time::Instant::now() + std::time::Duration::from_millis(50));
+    let context = QueryContext { deadline, ..QueryContext::default() };
+    let error = crate::testing::engine().instant(&query, 0, &Table::default(), &context).unwrap_err();
+    assert_eq!(error.kind, QueryErrorKind::Timeout);
+}
+
+#[test]
+fn scalars_are_memory_too() {
+    let engine = crate::testing::engine();
+    let context = QueryContext { samples_max: Some(100), ..QueryContext::default() };
+    let ask = |query| engine.range(&parse(query), 0, 60 * MINUTE, MINUTE, &Table::default(), &context);
+    // Columns of 61 cells: one fits, two at one time do not.
+    for query in ["1", "time()", "scalar(x)", "-time()", "vector(time())", "clamp_min(x, time())"] {
+        assert!(ask(query).is_ok(), "{query}");
+    }
+    for query in [
+        "time() + time()",
+        "max_of(time(), 1)",
+        "x + (time() - (time()))",
+        "clamp(x, 1, time())",
+        "double_exponential_smoothing(x[5m], 0.1, 0.2)",
+        "vector(1) * time()",
+    ] {
+        assert_eq!(ask(query).unwrap_err().kind, QueryErrorKind::Limit, "{query}");
+    }
+}
+
+#[test]
+fn labels_that_are_made_are_not_endless() {
+    let long = "v".repeat(1_000);
+    let table = Table::default().with(&format!("x,l={long}"), MINUTE, [1.0]);
+    let eight = "$1".repeat(8);
+    let replace = |expr: &str| format!("label_replace({expr}, 'l', '{eight}', 'l', '(.*)')");
+    let twice = replace(&replace("x"));
+    assert!(table.instant(&twice, 0).is_ok());
+    assert_eq!(
+        table.ask(&format!("label_join({}, 'big', '-', 'l', 'l')", replace(&replace("x"))), 0),
+        "error: label_join() makes a value of 128001 bytes for label \"big\"; at most 65536 bytes are allowed"
+    );
+    let error = table.instant(&replace(&twice), 0).unwrap_err();
+    assert_eq!(error.kind, QueryErrorKind::Limit);
+    assert_eq!(
+        error.message,
+        "label_replace() makes a value of 512000 bytes for label \"l\"; at most 65536 bytes are allowed"
+    );
+    let context = QueryContext { samples_max: Some(1_000), ..QueryContext::default() };
+    let ask = |query: &str| crate::testing::engine().instant(&parse(query), 0, &table, &context);
+    assert!(ask(&replace("x")).is_ok());
+    assert_eq!(ask(&twice).unwrap_err().kind, QueryErrorKind::Limit);
+}
+
+#[test]
+fn series_that_a_lost_name_told_apart_are_refused_in_aggregations_too() {
+    let table = Table::default().with("m_a,l=x", MINUTE, [1.0, 2.0]).with("m_b,l=x", MINUTE, [1.0, 3.0]);
+    let error = "error: vector cannot contain metrics with the same labelset";
+    for query in [
+        "sum(-{__name__=~'m_.*'})",
+        "avg(abs({__name__=~'m_.*'}))",
+        "count({__name__=~'m_.*'} * 2)",
+        "min(2 >bool {l='x'})",
+        "max(timestamp({l='x'}))",
+        "sum(-last_over_time({l='x'}[5m]))",
+        "sum(clamp_max(+({l='x'} > 0), 1))",
+    ] {
+        assert_eq!(table.ask(query, 0), error, "{query}");
+    }
+    // These keep the names.
+    for query in ["sum({l='x'})", "sum(+({l='x'} > 0))", "sum(2 > {l='x'})", "sum(last_over_time({l='x'}[5m]))"] {
+        assert_eq!(table.ask(query, 0), "{} 2", "{query}");
+    }
+    assert_eq!(table.ask("sum(-m_a)", 0), "{} -1");
+}
+
+#[test]
+fn results_come_in_the_order_of_the_many_side() {
+    let mut table = Table::default();
+    for (pod, node, value) in [("a", "1", 1.0), ("b", "2", 5.0), ("c", "1", 9.0), ("d", "2", 3.0)] {
+        table = table.with(&format!("up,pod={pod},node={node}"), MINUTE, [value]);
+    }
+    let table = table.with("node_info,node=1", MINUTE, [1.0]).with("node_info,node=2", MINUTE, [1.0]);
+    let sorted = "{node=\"1\", pod=\"c\"} 9\n{node=\"2\", pod=\"b\"} 5\n{node=\"2\", pod=\"d\"} 3\n\
+                  {node=\"1\", pod=\"a\"} 1";
+    assert_eq!(table.ask("sort_desc(up) * on (node) group_left () node_info", 0), sorted);
+    assert_eq!(table.ask("node_info * on (node) group_right () sort_desc(up)", 0), sorted);
+}
+
+#[test]
+fn of_equal_samples_those_stay_that_prometheus_keeps() {
+    let table = Table::default()
+        .with("x,l=a", MINUTE, [7.0])
+        .with("x,l=b", MINUTE, [7.0])
+        .with("x,l=c", MINUTE, [1.0])
+        .with("x,l=d", MINUTE, [7.0]);
+    // The first of the equal ones is the root of the heap, which gives way.
+    assert_eq!(table.ask("bottomk(2, x)", 0), "x{l=\"c\"} 1\nx{l=\"b\"} 7");
+    assert_eq!(table.ask("topk(2, x)", 0), "x{l=\"a\"} 7\nx{l=\"b\"} 7");
+    assert_eq!(table.ask("topk(2, -x)", 0), "{l=\"c\"} -1\n{l=\"b\"} -7");
+    assert_eq!(table.ask("limitk(2, x)", 0), "x{l=\"a\"} 7\nx{l=\"b\"} 7");
 }
 
 #[test]

@@ -3,7 +3,7 @@
 use bongsu_syntax::AggregateExpr;
 
 use super::grouping::{Group, Groups};
-use crate::budget::Charge;
+use crate::budget::{Charge, Pace};
 use crate::error::QueryError;
 pub(super) use crate::number::Mean;
 use crate::number::{ABSENT, KahanSum, is_present};
@@ -34,8 +34,9 @@ impl<'e, A: Accumulator> Fold<'e, A> {
         Self { groups: Groups::new(aggregate), cells: Vec::new(), steps, charge }
     }
 
-    pub(super) fn add_all(&mut self, series: &[Series]) -> Result<(), QueryError> {
+    pub(super) fn add_all(&mut self, series: &[Series], pace: &mut Pace<'_>) -> Result<(), QueryError> {
         for one in series {
+            pace.advance(self.steps)?;
             let number = self.groups.number(one);
             for (cell, &value) in self.row(number)?.iter_mut().zip(&one.values) {
                 if is_present(value) {

@@ -3,6 +3,7 @@
 //! Those that need no more of a group than a few numbers ([`fold`]) take the series batch by batch, as they are decoded;
 //! the others look at all values of a group at once ([`select`], [`values`]).
 
+mod best;
 mod fold;
 mod grouping;
 mod select;
@@ -11,7 +12,7 @@ mod values;
 use bongsu_syntax::{AggregateExpr, AggregateOp};
 
 use crate::error::QueryError;
-use crate::eval::{Evaluator, batch_series};
+use crate::eval::Evaluator;
 use crate::grid::Grid;
 use crate::series::Vector;
 use fold::{Accumulator, Count, Fold, Max, Mean, Min, One, Stddev, Stdvar, Sum};
@@ -39,16 +40,13 @@ impl Evaluator<'_> {
         if self.streams(&aggregate.expr, grid) {
             let part = |batch: Vector| {
                 let mut part = Fold::<A>::new(aggregate, grid.count, self.budget.charge(0)?);
-                part.add_all(&batch.series)?;
+                part.add_all(&batch.series, &mut self.budget.pace())?;
                 Ok(part)
             };
             self.stream(&aggregate.expr, grid, part, |part| all.merge(part))?;
         } else {
             let vector = self.eval_vector(&aggregate.expr, grid)?;
-            for batch in vector.series.chunks(batch_series(grid.count)) {
-                self.budget.check()?;
-                all.add_all(batch)?;
-            }
+            all.add_all(&vector.series, &mut self.budget.pace())?;
         }
         Ok(all.finish())
     }

@@ -1,40 +1,15 @@
 //! Aggregations that pick some of a group's series: `topk`, `bottomk`, `limitk`, `limit_ratio`.
 
-use std::cmp::Ordering;
-
 use bongsu_model::Labels;
 use bongsu_syntax::{AggregateExpr, AggregateOp, Span};
 
+use super::best::{Candidate, Rank, best_of};
 use super::grouping::Groups;
 use crate::error::QueryError;
 use crate::eval::Evaluator;
 use crate::grid::Grid;
 use crate::number::{ABSENT, is_present};
-use crate::series::{Series, Vector};
-
-/// Which samples of a step are worth more.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Rank {
-    Greatest,
-    Least,
-    /// The first ones, whatever their values.
-    First,
-}
-
-/// A sample of a step with the place of its series.
-type Candidate = (f64, usize);
-
-impl Rank {
-    /// The better sample first; NaN is worse than every number, and of equals the first series wins.
-    fn compare(self, a: &Candidate, b: &Candidate) -> Ordering {
-        let by_value = match self {
-            Self::Greatest => b.0.partial_cmp(&a.0),
-            Self::Least => a.0.partial_cmp(&b.0),
-            Self::First => Some(Ordering::Equal),
-        };
-        by_value.unwrap_or_else(|| a.0.is_nan().cmp(&b.0.is_nan())).then(a.1.cmp(&b.1))
-    }
-}
+use crate::series::{Scalar, Series, Vector};
 
 impl Evaluator<'_> {
     pub(super) fn aggregate_k(&self, aggregate: &AggregateExpr, grid: Grid) -> Result<Vector, QueryError> {
@@ -43,19 +18,27 @@ impl Evaluator<'_> {
             AggregateOp::BottomK => Rank::Least,
             _ => Rank::First,
         };
-        let counts = self.param(aggregate, grid)?.0.into_iter().map(count_of).collect::<Result<Vec<_>, _>>()?;
+        let (counts, _) = self.param(aggregate, grid)?;
+        for &count in &*counts {
+            check_count(count)?;
+        }
         let Vector { mut series, charge } = self.eval_vector(&aggregate.expr, grid)?;
         let (_, members) = Groups::new(aggregate).members(&series);
         let mut order = Vec::with_capacity(series.len());
         let mut chosen = Vec::new();
+        let mut pace = self.budget.pace();
         for group in &members {
             self.budget.check()?;
             for (step, &count) in counts.iter().enumerate() {
-                choose(&series, group, step, rank, count, &mut chosen);
+                pace.advance(group.len())?;
+                let samples = group.iter().map(|&place| (series[place].values[step], place));
+                let present = samples.filter(|&(value, _)| is_present(value));
+                best_of(present, count.max(0.0) as usize, rank, &mut chosen);
                 keep_only(&mut series, group, step, &chosen);
             }
             // With one step only, the result is in the order of rank.
             if grid.count == 1 && rank != Rank::First {
+                chosen.sort_by(|a, b| rank.compare(a, b));
                 order.extend(chosen.iter().map(|&(_, place)| place));
             } else {
                 order.extend_from_slice(group);
@@ -68,13 +51,13 @@ impl Evaluator<'_> {
 
     pub(super) fn aggregate_ratio(&self, aggregate: &AggregateExpr, grid: Grid) -> Result<Vector, QueryError> {
         let (mut ratios, span) = self.param(aggregate, grid)?;
-        for ratio in &mut ratios {
+        for ratio in &mut ratios.values {
             *ratio = self.checked_ratio(*ratio, span)?;
         }
         let mut vector = self.eval_vector(&aggregate.expr, grid)?;
         for series in &mut vector.series {
             let share = share_of(&series.labels);
-            for (cell, &ratio) in series.values.iter_mut().zip(&ratios) {
+            for (cell, &ratio) in series.values.iter_mut().zip(&*ratios) {
                 let chosen = if ratio >= 0.0 { share < ratio } else { share >= 1.0 + ratio };
                 if !chosen {
                     *cell = ABSENT;
@@ -97,7 +80,7 @@ impl Evaluator<'_> {
     }
 
     /// The scalar parameter at each step, and its place.
-    pub(super) fn param(&self, aggregate: &AggregateExpr, grid: Grid) -> Result<(Vec<f64>, Span), QueryError> {
+    pub(super) fn param(&self, aggregate: &AggregateExpr, grid: Grid) -> Result<(Scalar, Span), QueryError> {
         match &aggregate.param {
             Some(param) => Ok((self.eval_scalar(param, grid)?, param.span)),
             None => Err(QueryError::bad_data(format!("{} needs a parameter", aggregate.op))),
@@ -105,8 +88,8 @@ impl Evaluator<'_> {
     }
 }
 
-/// How many series to pick.
-fn count_of(value: f64) -> Result<usize, QueryError> {
+/// Whether a number can say how many series to pick.
+fn check_count(value: f64) -> Result<(), QueryError> {
     if value.is_nan() {
         return Err(QueryError::execution("Parameter value is NaN"));
     }
@@ -116,22 +99,7 @@ fn count_of(value: f64) -> Result<usize, QueryError> {
         let direction = if value > 0.0 { "overflows" } else { "underflows" };
         return Err(QueryError::execution(format!("Scalar value {shown} {direction} int64")));
     }
-    Ok(value.max(0.0) as usize)
-}
-
-/// The best samples of a group at one step, best first.
-fn choose(series: &[Series], group: &[usize], step: usize, rank: Rank, count: usize, chosen: &mut Vec<Candidate>) {
-    chosen.clear();
-    if count == 0 {
-        return;
-    }
-    let samples = group.iter().map(|&place| (series[place].values[step], place));
-    chosen.extend(samples.filter(|&(value, _)| is_present(value)));
-    if chosen.len() > count {
-        chosen.select_nth_unstable_by(count - 1, |a, b| rank.compare(a, b));
-        chosen.truncate(count);
-    }
-    chosen.sort_unstable_by(|a, b| rank.compare(a, b));
+    Ok(())
 }
 
 fn keep_only(series: &mut [Series], group: &[usize], step: usize, chosen: &[Candidate]) {

@@ -24,8 +24,10 @@ impl Evaluator<'_> {
         let mut values = Vec::new();
         for (group, places) in groups.into_iter().zip(members) {
             self.budget.check()?;
+            let mut pace = self.budget.pace();
             let mut column = vec![ABSENT; grid.count];
             for (step, cell) in column.iter_mut().enumerate() {
+                pace.advance(places.len())?;
                 values.clear();
                 let of_step = places.iter().map(|&place| vector.series[place].values[step]);
                 values.extend(of_step.filter(|&value| is_present(value)));
@@ -53,7 +55,9 @@ impl Evaluator<'_> {
         for (group, places) in groups.into_iter().zip(members) {
             self.budget.check()?;
             let mut counts: HashMap<u64, usize> = HashMap::new();
+            let mut pace = self.budget.pace();
             for &place in &places {
+                pace.advance(grid.count)?;
                 for (step, &value) in vector.series[place].values.iter().enumerate() {
                     if !is_present(value) {
                         continue;

@@ -7,6 +7,7 @@ use bongsu_model::{Labels, LabelsBuilder};
 use bongsu_syntax::{BinaryExpr, Cardinality, VectorMatching};
 
 use super::Operator;
+use crate::budget::Pace;
 use crate::error::QueryError;
 use crate::eval::Evaluator;
 use crate::grid::Grid;
@@ -65,13 +66,17 @@ impl Evaluator<'_> {
             delayed_name_removal: self.delayed_name_removal,
         };
         let mut result = self.vector(Vec::new(), grid)?;
+        let mut joined = Vec::new();
         for group in matched.groups() {
             self.budget.check()?;
             matched.check(&group)?;
-            let before = result.series.len();
-            matched.join(&group, &mut result.series);
-            result.charge.grow((result.series.len() - before) * grid.count)?;
+            let before = joined.len();
+            matched.join(&group, &mut self.budget.pace(), &mut joined)?;
+            result.charge.grow((joined.len() - before) * grid.count)?;
         }
+        // The sort is stable: of one place, the order of the "one" side stays.
+        joined.sort_by_key(|&(place, _)| place);
+        result.series = joined.into_iter().map(|(_, series)| series).collect();
         merge_same_labels(&mut result.series)?;
         Ok(result)
     }
@@ -177,30 +182,36 @@ impl Matched<'_> {
         ))
     }
 
-    /// Calculates the results of one group.
-    fn join(&self, group: &Group, results: &mut Vec<Series>) {
+    /// Calculates the results of one group, each with its place in the order of the "many" side: what has no part in that side
+    /// comes last.
+    fn join(&self, group: &Group, pace: &mut Pace<'_>, results: &mut Vec<(usize, Series)>) -> Result<(), QueryError> {
+        let mut add = |place: usize, series: Option<Series>| results.extend(series.map(|series| (place, series)));
         for &many in &group.many {
             for &one in &group.one {
                 let (left, right) = (&self.many[many], &self.one[one]);
+                pace.advance(self.steps)?;
                 let column = self.column(|step| (left.values[step], right.values[step]));
-                self.push(&left.labels, Some(&right.labels), column, results);
+                add(many, self.result(&left.labels, Some(&right.labels), column));
             }
             if let Some(fill) = self.fill_one {
                 let alone = |step: usize| !group.one.iter().any(|&one| is_present(self.one[one].values[step]));
                 let series = &self.many[many];
+                pace.advance(self.steps.saturating_mul(group.one.len()))?;
                 let column = self.column(|step| (if alone(step) { series.values[step] } else { ABSENT }, fill));
-                self.push(&series.labels, None, column, results);
+                add(many, self.result(&series.labels, None, column));
             }
         }
         if let Some(fill) = self.fill_many {
             let alone = |step: usize| !group.many.iter().any(|&many| is_present(self.many[many].values[step]));
             for &one in &group.one {
                 let series = &self.one[one];
+                pace.advance(self.steps.saturating_mul(group.many.len()))?;
                 let column = self.column(|step| (fill, if alone(step) { series.values[step] } else { ABSENT }));
                 let stand_in = self.choice().labels(&series.labels);
-                self.push(&stand_in, Some(&series.labels), column, results);
+                add(usize::MAX, self.result(&stand_in, Some(&series.labels), column));
             }
         }
+        Ok(())
     }
 
     /// The operation at all steps at which both sides, "many" and "one", have a value.
@@ -217,10 +228,11 @@ impl Matched<'_> {
             .collect()
     }
 
-    fn push(&self, many: &Labels, one: Option<&Labels>, column: Vec<f64>, results: &mut Vec<Series>) {
+    /// A column with its labels; `None` when it holds nothing.
+    fn result(&self, many: &Labels, one: Option<&Labels>, column: Vec<f64>) -> Option<Series> {
         let mut series = Series::new(Labels::empty(), column);
         if series.is_absent() {
-            return;
+            return None;
         }
         series.labels = self.result_labels(many, one);
         let is_bool = self.operator.is_comparison() && !self.operator.filters();
@@ -229,7 +241,7 @@ impl Matched<'_> {
         } else if is_bool {
             series.labels = without_name(&series.labels);
         }
-        results.push(series);
+        Some(series)
     }
 
     fn result_labels(&self, many: &Labels, one: Option<&Labels>) -> Labels {

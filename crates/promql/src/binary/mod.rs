@@ -23,7 +23,7 @@ impl Evaluator<'_> {
         let operator = Operator::of(binary);
         Ok(match (lhs, rhs) {
             (Evaluated::Scalar(mut lhs), Evaluated::Scalar(rhs)) => {
-                for (left, right) in lhs.iter_mut().zip(rhs) {
+                for (left, &right) in lhs.values.iter_mut().zip(&*rhs) {
                     *left = operator.apply(*left, right, *left);
                 }
                 Evaluated::Scalar(lhs)

@@ -10,15 +10,15 @@ use crate::functions::{LabelEdit, date, math, presence};
 use crate::grid::Grid;
 use crate::number::{ABSENT, is_present};
 use crate::range::matrix_place;
-use crate::series::{Series, Vector};
+use crate::series::{Scalar, Series, Vector};
 
 impl Evaluator<'_> {
     pub(super) fn eval_call(&self, node: &Expr, call: &Call, grid: Grid) -> Result<Evaluated, QueryError> {
         use FunctionId as F;
         let seconds = |ms: i64| ms as f64 / 1000.0;
-        let constant = |value: f64| Ok(Evaluated::Scalar(vec![value; grid.count]));
+        let constant = |value: f64| self.constant(value, grid).map(Evaluated::Scalar);
         match call.function.id {
-            F::Time => return Ok(Evaluated::Scalar(grid.times_ms().map(seconds).collect())),
+            F::Time => return self.scalar(grid.times_ms().map(seconds), grid).map(Evaluated::Scalar),
             F::Pi => return constant(std::f64::consts::PI),
             F::Step => return constant(seconds(self.window.step_ms)),
             F::Range => return constant(seconds(self.window.range_ms)),
@@ -26,7 +26,7 @@ impl Evaluator<'_> {
             F::End => return constant(seconds(self.end_ms)),
             F::MinOf => return self.eval_pair(call, grid, math::min),
             F::MaxOf => return self.eval_pair(call, grid, math::max),
-            F::Scalar => return self.eval_vector(&call.args[0], grid).map(|v| Evaluated::Scalar(to_scalar(&v, grid))),
+            F::Scalar => return self.eval_only_value(&call.args[0], grid).map(Evaluated::Scalar),
             _ => {}
         }
         let vector = if call.function.id == F::AbsentOverTime {
@@ -48,8 +48,24 @@ impl Evaluator<'_> {
 
     /// A function of two scalars.
     fn eval_pair(&self, call: &Call, grid: Grid, f: fn(f64, f64) -> f64) -> Result<Evaluated, QueryError> {
-        let (left, right) = (self.eval_scalar(&call.args[0], grid)?, self.eval_scalar(&call.args[1], grid)?);
-        Ok(Evaluated::Scalar(left.into_iter().zip(right).map(|(left, right)| f(left, right)).collect()))
+        let (mut left, right) = (self.eval_scalar(&call.args[0], grid)?, self.eval_scalar(&call.args[1], grid)?);
+        left.values.iter_mut().zip(&*right).for_each(|(left, &right)| *left = f(*left, right));
+        Ok(Evaluated::Scalar(left))
+    }
+
+    /// `scalar`: the value of the only series; NaN when there is none or more than one.
+    fn eval_only_value(&self, arg: &Expr, grid: Grid) -> Result<Scalar, QueryError> {
+        let vector = self.eval_vector(arg, grid)?;
+        let mut scalar = self.constant(ABSENT, grid)?;
+        for series in &vector.series {
+            for (cell, &value) in scalar.values.iter_mut().zip(&series.values) {
+                if is_present(value) {
+                    *cell = if is_present(*cell) { f64::NAN } else { value };
+                }
+            }
+        }
+        scalar.values.iter_mut().filter(|cell| !is_present(**cell)).for_each(|cell| *cell = f64::NAN);
+        Ok(scalar)
     }
 
     /// Functions that look at all series of a vector, or make one.
@@ -59,8 +75,8 @@ impl Evaluator<'_> {
         let argument = |place: usize| self.eval_vector(&args[place], grid);
         match call.function.id {
             F::Vector => {
-                let column = self.eval_scalar(&args[0], grid)?;
-                self.vector(vec![Series::new(Labels::empty(), column)], grid)
+                let Scalar { values, charge } = self.eval_scalar(&args[0], grid)?;
+                Ok(Vector { series: vec![Series::new(Labels::empty(), values)], charge })
             }
             F::Absent => {
                 let vector = argument(0)?;
@@ -146,18 +162,4 @@ impl Evaluator<'_> {
         )?;
         Ok(all)
     }
-}
-
-/// The value of the only series; NaN when there is none or more than one.
-fn to_scalar(vector: &Vector, grid: Grid) -> Vec<f64> {
-    let mut column = vec![ABSENT; grid.count];
-    for series in &vector.series {
-        for (cell, &value) in column.iter_mut().zip(&series.values) {
-            if is_present(value) {
-                *cell = if is_present(*cell) { f64::NAN } else { value };
-            }
-        }
-    }
-    column.iter_mut().filter(|cell| !is_present(**cell)).for_each(|cell| *cell = f64::NAN);
-    column
 }

@@ -15,10 +15,9 @@ use crate::annotation::Annotations;
 use crate::budget::Budget;
 use crate::error::QueryError;
 use crate::grid::Grid;
-use crate::series::{Series, Vector, merge_same_labels, without_name};
+use crate::series::{Scalar, Series, Vector, merge_same_labels, without_name};
 pub(crate) use invariant::InvariantRoots;
 pub(crate) use pipeline::Stage;
-pub(crate) use select::batch_series;
 
 /// One running query.
 pub(crate) struct Evaluator<'q> {
@@ -34,6 +33,7 @@ pub(crate) struct Evaluator<'q> {
     pub(crate) lookback_ms: i64,
     pub(crate) series_max: usize,
     pub(crate) subquery_default_step_ms: i64,
+    pub(crate) label_value_bytes_max: usize,
     pub(crate) delayed_name_removal: bool,
 }
 
@@ -41,7 +41,7 @@ pub(crate) struct Evaluator<'q> {
 #[derive(Debug)]
 pub(crate) enum Evaluated {
     /// A number for each step.
-    Scalar(Vec<f64>),
+    Scalar(Scalar),
     /// A column for each series.
     Vector(Vector),
     /// The same text at every step.
@@ -70,10 +70,7 @@ impl Evaluator<'_> {
         }
         let mut value = self.eval_node(node, grid)?;
         while let Some(binary) = spine.pop() {
-            // Operands that wait are in memory too: without this, nested scalars would be free.
-            let waiting = self.budget.charge(grid.count)?;
             let rhs = self.eval(&binary.rhs, grid)?;
-            drop(waiting);
             value = self.eval_binary(binary, value, rhs, grid)?;
         }
         Ok(value)
@@ -94,7 +91,7 @@ impl Evaluator<'_> {
             return self.collect_pipeline(node, grid).map(Evaluated::Vector);
         }
         match &node.kind {
-            ExprKind::Number(number) => Ok(Evaluated::Scalar(vec![number.value; grid.count])),
+            ExprKind::Number(number) => self.constant(number.value, grid).map(Evaluated::Scalar),
             ExprKind::String(text) => Ok(Evaluated::String(text.clone())),
             ExprKind::Call(call) => self.eval_call(node, call, grid),
             ExprKind::Aggregate(aggregate) => self.eval_aggregate(aggregate, grid).map(Evaluated::Vector),
@@ -103,7 +100,7 @@ impl Evaluator<'_> {
                 match (unary.op, value) {
                     (UnaryOp::Plus, value) => Ok(value),
                     (UnaryOp::Minus, Evaluated::Scalar(mut column)) => {
-                        column.iter_mut().for_each(|cell| *cell = -*cell);
+                        column.values.iter_mut().for_each(|cell| *cell = -*cell);
                         Ok(Evaluated::Scalar(column))
                     }
                     (UnaryOp::Minus, Evaluated::Vector(vector)) => {
@@ -123,7 +120,7 @@ impl Evaluator<'_> {
     /// A value of one step, for all steps.
     fn repeat(&self, once: Evaluated, grid: Grid) -> Result<Evaluated, QueryError> {
         Ok(match once {
-            Evaluated::Scalar(column) => Evaluated::Scalar(vec![column[0]; grid.count]),
+            Evaluated::Scalar(column) => Evaluated::Scalar(self.constant(column[0], grid)?),
             Evaluated::Vector(mut vector) => {
                 vector.charge.grow(vector.series.len() * (grid.count - 1))?;
                 for series in &mut vector.series {
@@ -142,7 +139,7 @@ impl Evaluator<'_> {
         }
     }
 
-    pub(crate) fn eval_scalar(&self, expr: &Expr, grid: Grid) -> Result<Vec<f64>, QueryError> {
+    pub(crate) fn eval_scalar(&self, expr: &Expr, grid: Grid) -> Result<Scalar, QueryError> {
         match self.eval(expr, grid)? {
             Evaluated::Scalar(column) => Ok(column),
             _ => Err(QueryError::bad_data("expected a scalar")),
@@ -154,6 +151,17 @@ impl Evaluator<'_> {
             ExprKind::String(text) => Ok(text.clone()),
             _ => Err(QueryError::bad_data("expected a string")),
         }
+    }
+
+    /// A scalar made anew, of a value for each step; its memory is charged.
+    pub(crate) fn scalar(&self, values: impl Iterator<Item = f64>, grid: Grid) -> Result<Scalar, QueryError> {
+        let charge = self.budget.charge(grid.count)?;
+        Ok(Scalar { values: values.collect(), charge })
+    }
+
+    /// The same number at every step.
+    pub(crate) fn constant(&self, value: f64, grid: Grid) -> Result<Scalar, QueryError> {
+        self.scalar(std::iter::repeat_n(value, grid.count), grid)
     }
 
     /// A vector of series that were made anew; their memory is charged.

@@ -5,7 +5,8 @@
 
 use bongsu_model::{METRIC_NAME, MatchOp};
 use bongsu_syntax::{BinaryExpr, BinaryOp, Call, Expr, ExprKind, FunctionId, UnaryOp, ValueType, VectorSelector};
-use rayon::iter::{IndexedParallelIterator, IntoParallelRefMutIterator, ParallelIterator};
+use rayon::iter::ParallelIterator;
+use rayon::slice::ParallelSliceMut;
 
 use super::select::{Leaf, Reading};
 use super::{Evaluated, Evaluator};
@@ -14,8 +15,8 @@ use crate::error::QueryError;
 use crate::functions::{date, math};
 use crate::grid::Grid;
 use crate::number::{ABSENT, is_present};
-use crate::range::{RangeCall, matrix_place};
-use crate::series::{Series, Vector, merge_same_labels};
+use crate::range::{RangeCall, keeps_name, matrix_place};
+use crate::series::{Scalar, Series, Vector, merge_same_labels};
 
 type ColumnMap<'e> = dyn Fn(&mut [f64]) + Send + Sync + 'e;
 
@@ -50,7 +51,7 @@ impl<'e> Stage<'e> {
     }
 
     /// An operator with a scalar on one side.
-    pub(crate) fn with_scalar(operator: Operator, scalar: Vec<f64>, scalar_is_left: bool) -> Self {
+    pub(crate) fn with_scalar(operator: Operator, scalar: Scalar, scalar_is_left: bool) -> Self {
         let mut stage = match scalar_is_left {
             true => Self::of_steps(move |step, value| operator.apply(scalar[step], value, value)),
             false => Self::of_steps(move |step, value| operator.apply(value, scalar[step], value)),
@@ -91,19 +92,20 @@ impl Evaluator<'_> {
         if !self.is_pipeline(expr, grid) {
             return false;
         }
-        let mut node = expr;
+        let (mut node, mut names_dropped) = (expr, drops_name(expr));
         while let Layer::Around(inner) = layer(node) {
             node = inner;
+            names_dropped |= drops_name(node);
         }
         let selector = match &node.kind {
-            ExprKind::Vector(_) => return true,
+            ExprKind::Vector(selector) => Some(selector),
             ExprKind::Call(call) => call.args.iter().find_map(selector_of),
             _ => None,
         };
         let pinned = |selector: &VectorSelector| {
             selector.matchers.iter().any(|matcher| matcher.name() == METRIC_NAME && matcher.op() == MatchOp::Equal)
         };
-        self.delayed_name_removal || selector.is_some_and(pinned)
+        self.delayed_name_removal || !names_dropped || selector.is_some_and(pinned)
     }
 
     /// Runs a pipeline into memory.
@@ -182,7 +184,7 @@ impl Evaluator<'_> {
     pub(super) fn range_call<'e>(&'e self, call: &Call, grid: Grid) -> Result<RangeCall<'e>, QueryError> {
         let scalars = call.args.iter().filter(|arg| arg.value_type == ValueType::Scalar);
         let params = scalars.map(|arg| self.eval_scalar(arg, grid)).collect::<Result<_, _>>()?;
-        RangeCall::new(call, params, &self.annotations)
+        RangeCall::new(call, params, &self.annotations, &self.budget)
     }
 
     /// The stage that stands for a node; none for parentheses and plus signs.
@@ -208,28 +210,19 @@ impl Evaluator<'_> {
         for arg in &call.args[1..] {
             params.push(self.eval_scalar(arg, grid)?);
         }
-        Ok(match (call.function.id, params.as_mut_slice()) {
-            (FunctionId::ClampMin, [min]) => {
-                let min = std::mem::take(min);
-                Stage::of_steps(move |step, value| math::max(min[step], value))
-            }
-            (FunctionId::ClampMax, [max]) => {
-                let max = std::mem::take(max);
-                Stage::of_steps(move |step, value| math::min(max[step], value))
-            }
-            (FunctionId::Clamp, [min, max]) => {
-                let (min, max) = (std::mem::take(min), std::mem::take(max));
+        let mut params = params.into_iter();
+        Ok(match (call.function.id, params.next(), params.next()) {
+            (FunctionId::ClampMin, Some(min), _) => Stage::of_steps(move |step, value| math::max(min[step], value)),
+            (FunctionId::ClampMax, Some(max), _) => Stage::of_steps(move |step, value| math::min(max[step], value)),
+            (FunctionId::Clamp, Some(min), Some(max)) => {
                 let mut stage = Stage::of_steps(move |step, value| {
                     if max[step] < min[step] { ABSENT } else { math::max(min[step], math::min(max[step], value)) }
                 });
                 stage.filters = true;
                 stage
             }
-            (FunctionId::Round, [to]) => {
-                let to = std::mem::take(to);
-                Stage::of_steps(move |step, value| math::round_to(value, to[step]))
-            }
-            (FunctionId::Round, _) => Stage::of_values(|value| math::round_to(value, 1.0)),
+            (FunctionId::Round, Some(to), _) => Stage::of_steps(move |step, value| math::round_to(value, to[step])),
+            (FunctionId::Round, ..) => Stage::of_values(|value| math::round_to(value, 1.0)),
             // What is left is `timestamp` of a vector that was calculated just now.
             _ => Stage::of_steps(move |step, _| grid.time_ms(step) as f64 / 1000.0),
         })
@@ -237,7 +230,14 @@ impl Evaluator<'_> {
 
     /// A stage on series that are in memory already.
     pub(crate) fn apply(&self, stage: &Stage<'_>, mut vector: Vector) -> Result<Vector, QueryError> {
-        vector.series.par_iter_mut().with_min_len(64).for_each(|series| self.apply_to(stage, series));
+        vector.series.par_chunks_mut(64).try_for_each(|chunk| {
+            let mut pace = self.budget.pace();
+            for series in chunk {
+                pace.advance(series.values.len())?;
+                self.apply_to(stage, series);
+            }
+            Ok::<(), QueryError>(())
+        })?;
         if stage.filters {
             vector.series.retain(|series| !series.is_absent());
         }
@@ -268,6 +268,16 @@ fn layer(expr: &Expr) -> Layer<'_> {
         ExprKind::Binary(binary) => binary_layer(binary),
         ExprKind::Call(call) => call_layer(call),
         _ => Layer::Other,
+    }
+}
+
+/// Whether a layer of a pipeline takes the metric's name away.
+fn drops_name(node: &Expr) -> bool {
+    match &node.kind {
+        ExprKind::Unary(unary) => unary.op == UnaryOp::Minus,
+        ExprKind::Binary(binary) => !Operator::of(binary).filters(),
+        ExprKind::Call(call) => !keeps_name(call.function.id),
+        _ => false,
     }
 }
 

@@ -35,7 +35,7 @@ pub(super) enum Reading<'e> {
 const BATCH_POINTS: usize = 32_768;
 
 /// Series of a batch for grids of `steps`.
-pub(crate) fn batch_series(steps: usize) -> usize {
+fn batch_series(steps: usize) -> usize {
     (BATCH_POINTS / steps.max(1)).clamp(16, 512)
 }
 
@@ -118,6 +118,7 @@ impl Evaluator<'_> {
                 })
                 .collect();
             for result in results {
+                self.budget.check()?;
                 sink(result?)?;
             }
         }
@@ -137,11 +138,13 @@ impl Evaluator<'_> {
         let mut buffer = SampleBuffer::default();
         let mut remarked = String::new();
         let all = places.len();
+        let mut pace = self.budget.pace();
         for place in places {
+            pace.advance(steps)?;
             buffer.clear();
             set.read(place, &mut buffer)?;
             self.budget.count_read(buffer.len())?;
-            let series = Series::new(set.labels(place), leaf.column(&mut buffer));
+            let series = Series::new(set.labels(place), leaf.column(&mut buffer)?);
             batch.extend(self.finish_leaf(leaf, stages, series, &mut remarked));
         }
         charge.shrink((all - batch.len()) * steps);
@@ -187,8 +190,8 @@ impl Leaf<'_> {
         }
     }
 
-    fn column(&self, buffer: &mut SampleBuffer) -> Vec<f64> {
-        match &self.reading {
+    fn column(&self, buffer: &mut SampleBuffer) -> Result<Vec<f64>, QueryError> {
+        Ok(match &self.reading {
             Reading::Value if self.selector.extent == Extent::Smoothed => {
                 smoothed_values(&self.windows, Samples::of(buffer))
             }
@@ -196,8 +199,8 @@ impl Leaf<'_> {
             Reading::Timestamp | Reading::SampleTime => {
                 last_samples(&self.windows, buffer, |time_ms, _| time_ms as f64 / 1000.0)
             }
-            Reading::Function(call) => call.column(&self.windows, Samples::of(buffer)),
-        }
+            Reading::Function(call) => call.column(&self.windows, Samples::of(buffer))?,
+        })
     }
 }
 

@@ -55,7 +55,7 @@ impl Evaluator<'_> {
         let evaluation = self.eval_subquery(subquery, grid)?;
         let mut vector = self.vector(Vec::new(), grid)?;
         vector.charge.grow(evaluation.inner.series.len().saturating_mul(grid.count))?;
-        vector.series = evaluation.columns(&range_call);
+        vector.series = evaluation.columns(&range_call)?;
         vector.series.iter().for_each(|series| range_call.remark_on(series.labels.metric_name()));
         if !range_call.keeps_name() {
             self.drop_names(&mut vector.series)?;
@@ -65,14 +65,14 @@ impl Evaluator<'_> {
 }
 
 impl Evaluation {
-    fn columns(self, call: &RangeCall<'_>) -> Vec<Series> {
+    fn columns(self, call: &RangeCall<'_>) -> Result<Vec<Series>, QueryError> {
         let Self { inner, inner_grid, windows } = self;
         let column = |mut series: Series| {
             let (times_ms, values) = points(&series.values, inner_grid);
-            series.values = call.column(&windows, Samples { times_ms: &times_ms, values: &values });
-            (!series.is_absent()).then_some(series)
+            series.values = call.column(&windows, Samples { times_ms: &times_ms, values: &values })?;
+            Ok((!series.is_absent()).then_some(series))
         };
-        inner.series.into_par_iter().with_min_len(8).filter_map(column).collect()
+        inner.series.into_par_iter().with_min_len(8).filter_map(|series| column(series).transpose()).collect()
     }
 
     /// The inner vector and its grid: what an instant query for a subquery answers.

@@ -9,7 +9,7 @@ use crate::grid::Grid;
 use crate::keys::{KeyNumbers, LabelChoice};
 use crate::number::{ABSENT, is_present};
 use crate::quantile::Bucket;
-use crate::series::{Series, Vector, merge_same_labels};
+use crate::series::{Scalar, Series, Vector, merge_same_labels};
 
 /// The label with a bucket's upper bound.
 const BUCKET_LABEL: &str = "le";
@@ -120,7 +120,7 @@ impl Evaluator<'_> {
         vector: &Vector,
         span: Span,
         label: &str,
-        quantiles: &[(Vec<f64>, Span)],
+        quantiles: &[(Scalar, Span)],
         grid: Grid,
     ) -> Result<Vector, QueryError> {
         let mut all = self.vector(Vec::new(), grid)?;

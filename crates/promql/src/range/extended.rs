@@ -5,7 +5,8 @@
 
 use bongsu_syntax::{Extent, FunctionId};
 
-use super::{Samples, Windows};
+use super::{Samples, Sweep, Windows};
+use crate::error::QueryError;
 use crate::number::ABSENT;
 
 /// Whether the function can use the samples around its range.
@@ -27,19 +28,29 @@ pub(super) fn allowed_names(extent: Extent) -> &'static str {
 }
 
 /// The function's value at every step.
-pub(super) fn column(id: FunctionId, extent: Extent, windows: &Windows, samples: Samples<'_>) -> Vec<f64> {
+///
+/// # Errors
+/// When the query has to stop.
+pub(super) fn column(id: FunctionId, extent: Extent, sweep: &Sweep<'_>) -> Result<Vec<f64>, QueryError> {
+    let Sweep { windows, samples, budget } = *sweep;
     let is_counter = id != FunctionId::Delta;
     let range_seconds = windows.range_ms as f64 / 1000.0;
-    let value = |step: usize| {
-        let range = Borders::of(extent, is_counter, windows, step, samples)?;
-        Some(match id {
-            FunctionId::Changes => range.pairs().filter(|(a, b)| a != b && !(a.is_nan() && b.is_nan())).count() as f64,
-            FunctionId::Resets => range.pairs().filter(|(a, b)| b < a).count() as f64,
-            FunctionId::Rate => range.growth(is_counter) / range_seconds,
-            _ => range.growth(is_counter),
-        })
+    let value = |range: &Borders<'_>| match id {
+        FunctionId::Changes => range.pairs().filter(|(a, b)| a != b && !(a.is_nan() && b.is_nan())).count() as f64,
+        FunctionId::Resets => range.pairs().filter(|(a, b)| b < a).count() as f64,
+        FunctionId::Rate => range.growth(is_counter) / range_seconds,
+        _ => range.growth(is_counter),
     };
-    (0..windows.grid.count).map(|step| value(step).unwrap_or(ABSENT)).collect()
+    let mut pace = budget.pace();
+    let mut column = vec![ABSENT; windows.grid.count];
+    for (step, cell) in column.iter_mut().enumerate() {
+        let range = Borders::of(extent, is_counter, windows, step, samples);
+        pace.advance(range.as_ref().map_or(1, |range| range.inner.len() + 2))?;
+        if let Some(range) = range {
+            *cell = value(&range);
+        }
+    }
+    Ok(column)
 }
 
 /// The samples of the only window as a query for the range itself shows them: the values at the borders, and the samples strictly

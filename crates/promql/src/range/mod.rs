@@ -16,10 +16,12 @@ use std::cell::RefCell;
 use bongsu_syntax::{Call, ExprKind, Extent, FunctionId, Span};
 
 use crate::annotation::Annotations;
+use crate::budget::Budget;
 use crate::error::QueryError;
 use crate::number::ABSENT;
+use crate::series::Scalar;
 pub(crate) use extended::{shown, smoothed_values};
-pub(crate) use window::{Samples, Window, Windows};
+pub(crate) use window::{Samples, Sweep, Window, Windows};
 
 /// One call of a range function, its scalar arguments evaluated.
 pub(crate) struct RangeCall<'e> {
@@ -28,14 +30,20 @@ pub(crate) struct RangeCall<'e> {
     /// Place of the range vector among the arguments.
     matrix_at: usize,
     /// The scalar arguments in order: a value for each step.
-    params: Vec<Vec<f64>>,
+    params: Vec<Scalar>,
     args_spans: Vec<Span>,
     annotations: &'e Annotations,
+    budget: &'e Budget,
 }
 
 impl<'e> RangeCall<'e> {
     /// Checks the scalar arguments; `params` has a column for each of them.
-    pub(crate) fn new(call: &Call, params: Vec<Vec<f64>>, annotations: &'e Annotations) -> Result<Self, QueryError> {
+    pub(crate) fn new(
+        call: &Call,
+        params: Vec<Scalar>,
+        annotations: &'e Annotations,
+        budget: &'e Budget,
+    ) -> Result<Self, QueryError> {
         if call.function.id == FunctionId::DoubleExponentialSmoothing {
             for (name, column) in ["smoothing", "trend"].into_iter().zip(&params) {
                 if let Some(bad) = column.iter().find(|&&factor| factor <= 0.0 || factor >= 1.0) {
@@ -62,12 +70,13 @@ impl<'e> RangeCall<'e> {
             params,
             args_spans: call.args.iter().map(|arg| arg.span).collect(),
             annotations,
+            budget,
         })
     }
 
     /// Whether the result still carries the metric's name.
     pub(crate) fn keeps_name(&self) -> bool {
-        matches!(self.id, FunctionId::LastOverTime | FunctionId::FirstOverTime)
+        keeps_name(self.id)
     }
 
     /// Remarks about a series that gave a result.
@@ -80,54 +89,58 @@ impl<'e> RangeCall<'e> {
     }
 
     /// The function's value at every step.
-    pub(crate) fn column(&self, windows: &Windows, samples: Samples<'_>) -> Vec<f64> {
+    ///
+    /// # Errors
+    /// When the query has to stop.
+    pub(crate) fn column(&self, windows: &Windows, samples: Samples<'_>) -> Result<Vec<f64>, QueryError> {
         use FunctionId as F;
+        let sweep = Sweep { windows, samples, budget: self.budget };
         if self.extent != Extent::Plain {
-            return extended::column(self.id, self.extent, windows, samples);
+            return extended::column(self.id, self.extent, &sweep);
         }
         let range_ms = windows.range_ms;
         match self.id {
             F::Rate | F::Increase | F::Delta => {
                 let kind = rate::Extrapolation::new(self.id, range_ms);
                 let resets = if kind.is_counter { rate::reset_places(samples.values) } else { Vec::new() };
-                windows.sweep(samples, |w| kind.value(w, samples.values, &resets))
+                sweep.map(|w| kind.value(w, samples.values, &resets))
             }
-            F::Irate => windows.sweep(samples, |w| rate::instant(w, true)),
-            F::Idelta => windows.sweep(samples, |w| rate::instant(w, false)),
-            F::Changes => windows.sweep(samples, rate::changes),
-            F::Resets => windows.sweep(samples, rate::resets),
-            F::SumOverTime => windows.sweep(samples, over_time::sum),
-            F::AvgOverTime => windows.sweep(samples, over_time::avg),
-            F::MinOverTime => windows.sweep(samples, over_time::min),
-            F::MaxOverTime => windows.sweep(samples, over_time::max),
-            F::CountOverTime => windows.sweep(samples, |w| Some(w.values.len() as f64)),
-            F::PresentOverTime | F::AbsentOverTime => windows.sweep(samples, |_| Some(1.0)),
-            F::LastOverTime => windows.sweep(samples, |w| w.values.last().copied()),
-            F::FirstOverTime => windows.sweep(samples, |w| w.values.first().copied()),
-            F::TsOfLastOverTime => windows.sweep(samples, |w| w.times_ms.last().map(|&t| seconds(t))),
-            F::TsOfFirstOverTime => windows.sweep(samples, |w| w.times_ms.first().map(|&t| seconds(t))),
-            F::TsOfMaxOverTime => windows.sweep(samples, |w| over_time::time_of(w, |value, best| value >= best)),
-            F::TsOfMinOverTime => windows.sweep(samples, |w| over_time::time_of(w, |value, best| value <= best)),
-            F::StddevOverTime => windows.sweep(samples, |w| Some(over_time::variance(w).sqrt())),
-            F::StdvarOverTime => windows.sweep(samples, |w| Some(over_time::variance(w))),
+            F::Irate => sweep.map(|w| rate::instant(w, true)),
+            F::Idelta => sweep.map(|w| rate::instant(w, false)),
+            F::Changes => sweep.map(rate::changes),
+            F::Resets => sweep.map(rate::resets),
+            F::SumOverTime => sweep.map(over_time::sum),
+            F::AvgOverTime => sweep.map(over_time::avg),
+            F::MinOverTime => sweep.map(over_time::min),
+            F::MaxOverTime => sweep.map(over_time::max),
+            F::CountOverTime => sweep.map(|w| Some(w.values.len() as f64)),
+            F::PresentOverTime | F::AbsentOverTime => sweep.map(|_| Some(1.0)),
+            F::LastOverTime => sweep.map(|w| w.values.last().copied()),
+            F::FirstOverTime => sweep.map(|w| w.values.first().copied()),
+            F::TsOfLastOverTime => sweep.map(|w| w.times_ms.last().map(|&t| seconds(t))),
+            F::TsOfFirstOverTime => sweep.map(|w| w.times_ms.first().map(|&t| seconds(t))),
+            F::TsOfMaxOverTime => sweep.map(|w| over_time::time_of(w, |value, best| value >= best)),
+            F::TsOfMinOverTime => sweep.map(|w| over_time::time_of(w, |value, best| value <= best)),
+            F::StddevOverTime => sweep.map(|w| Some(over_time::variance(w).sqrt())),
+            F::StdvarOverTime => sweep.map(|w| Some(over_time::variance(w))),
             F::MadOverTime => {
                 let mut scratch = Vec::new();
-                windows.sweep(samples, |w| Some(over_time::median_absolute_deviation(w, &mut scratch)))
+                sweep.map(|w| Some(over_time::median_absolute_deviation(w, &mut scratch)))
             }
-            F::QuantileOverTime => self.quantiles(windows, samples),
-            F::Deriv => windows.sweep(samples, trend::derivative),
-            F::PredictLinear => windows.sweep(samples, |w| trend::predict(w, self.params[0][w.step])),
+            F::QuantileOverTime => self.quantiles(&sweep),
+            F::Deriv => sweep.map(trend::derivative),
+            F::PredictLinear => sweep.map(|w| trend::predict(w, self.params[0][w.step])),
             F::DoubleExponentialSmoothing => {
-                windows.sweep(samples, |w| trend::double_exponential(w, self.params[0][w.step], self.params[1][w.step]))
+                sweep.map(|w| trend::double_exponential(w, self.params[0][w.step], self.params[1][w.step]))
             }
             // The type checker lets no other function have a range vector.
-            _ => vec![ABSENT; windows.grid.count],
+            _ => Ok(vec![ABSENT; windows.grid.count]),
         }
     }
 
-    fn quantiles(&self, windows: &Windows, samples: Samples<'_>) -> Vec<f64> {
+    fn quantiles(&self, sweep: &Sweep<'_>) -> Result<Vec<f64>, QueryError> {
         let scratch = RefCell::new(Vec::new());
-        windows.sweep(samples, |w| {
+        sweep.map(|w| {
             let quantile = self.params[0][w.step];
             if !(0.0..=1.0).contains(&quantile) {
                 self.annotations.quantile_out_of_range(self.args_spans[0], quantile);
@@ -138,6 +151,11 @@ impl<'e> RangeCall<'e> {
             Some(crate::quantile::quantile(quantile, &mut scratch))
         })
     }
+}
+
+/// Whether a range function's result still carries the metric's name.
+pub(crate) fn keeps_name(id: FunctionId) -> bool {
+    matches!(id, FunctionId::LastOverTime | FunctionId::FirstOverTime)
 }
 
 /// The place of the range vector among a call's arguments, if there is one.

@@ -1,8 +1,11 @@
 //! Range functions on samples, without expressions.
 
+use std::sync::Arc;
+
 use bongsu_syntax::{Extent, FunctionId};
 
-use super::{Samples, Windows, extended, over_time, rate, trend};
+use super::{Samples, Sweep, Windows, extended, over_time, rate, trend};
+use crate::budget::Budget;
 use crate::grid::Grid;
 use crate::number::is_present;
 
@@ -26,7 +29,9 @@ fn every_ten_seconds(values: &[f64]) -> Vec<i64> {
 
 fn apply(values: &[f64], range_seconds: i64, at_seconds: i64, f: impl FnMut(&super::Window<'_>) -> Option<f64>) -> f64 {
     let times_ms = every_ten_seconds(values);
-    windows(range_seconds, at_seconds).sweep(Samples { times_ms: &times_ms, values }, f)[0]
+    let budget = Budget::new(Arc::default(), None, 0);
+    let samples = Samples { times_ms: &times_ms, values };
+    Sweep { windows: &windows(range_seconds, at_seconds), samples, budget: &budget }.map(f).unwrap()[0]
 }
 
 #[test]
@@ -71,12 +76,30 @@ fn lines_are_drawn_through_samples() {
 }
 
 #[test]
+fn a_canceled_query_stops_within_a_column() {
+    let budget = Budget::new(Arc::new(true.into()), None, 0);
+    let values = [1.0; 1_000];
+    let times_ms = every_ten_seconds(&values);
+    let samples = Samples { times_ms: &times_ms, values: &values };
+    for (steps, stops) in [(1_000, false), (2_000, true)] {
+        // Every window holds all samples.
+        let grid = Grid { start_ms: 10_000 * SECOND, step_ms: 1, count: steps };
+        let windows = Windows { grid, ..windows(100_000, 0) };
+        let sweep = Sweep { windows: &windows, samples, budget: &budget };
+        assert_eq!(sweep.map(over_time::sum).is_err(), stops);
+        assert_eq!(extended::column(FunctionId::Changes, Extent::Anchored, &sweep).is_err(), stops);
+    }
+}
+
+#[test]
 fn extended_ranges_use_the_samples_around_them() {
     let values = [0.0, 10.0, 20.0, 30.0, 5.0, 15.0];
     let times_ms = every_ten_seconds(&values);
+    let budget = Budget::new(Arc::default(), None, 0);
     let ask = |extent, range_seconds, at_seconds| {
         let samples = Samples { times_ms: &times_ms, values: &values };
-        extended::column(FunctionId::Increase, extent, &windows(range_seconds, at_seconds), samples)[0]
+        let sweep = Sweep { windows: &windows(range_seconds, at_seconds), samples, budget: &budget };
+        extended::column(FunctionId::Increase, extent, &sweep).unwrap()[0]
     };
     // From the sample at 0 s, the last one before 5 s, to the one at 20 s.
     assert_eq!(ask(Extent::Anchored, 20, 25), 20.0);

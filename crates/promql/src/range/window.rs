@@ -2,6 +2,8 @@
 
 use bongsu_model::SampleBuffer;
 
+use crate::budget::Budget;
+use crate::error::QueryError;
 use crate::grid::Grid;
 use crate::number::ABSENT;
 
@@ -71,21 +73,38 @@ impl Windows {
         let first = first_end.saturating_sub(self.range_ms).saturating_sub(self.reach_before_ms).saturating_add(1);
         (first, last_end.saturating_add(self.reach_after_ms))
     }
+}
 
+/// Windows that are to be moved over the samples of one series.
+#[derive(Clone, Copy)]
+pub(crate) struct Sweep<'a> {
+    pub(crate) windows: &'a Windows,
+    pub(crate) samples: Samples<'a>,
+    pub(crate) budget: &'a Budget,
+}
+
+impl Sweep<'_> {
     /// Calls `f` for every window that holds a sample; its results make the column.
+    ///
+    /// # Errors
+    /// When the query has to stop.
     #[inline]
-    pub(crate) fn sweep(&self, samples: Samples<'_>, mut f: impl FnMut(&Window<'_>) -> Option<f64>) -> Vec<f64> {
-        let mut column = vec![ABSENT; self.grid.count];
+    pub(crate) fn map(&self, mut f: impl FnMut(&Window<'_>) -> Option<f64>) -> Result<Vec<f64>, QueryError> {
+        let Self { windows, samples, budget } = *self;
+        let mut pace = budget.pace();
+        let mut column = vec![ABSENT; windows.grid.count];
         let (mut first, mut end) = (0, 0);
         for (step, cell) in column.iter_mut().enumerate() {
-            let end_ms = self.end_ms(step);
-            let start_ms = end_ms.saturating_sub(self.range_ms);
+            let end_ms = windows.end_ms(step);
+            let start_ms = end_ms.saturating_sub(windows.range_ms);
             while samples.times_ms.get(end).is_some_and(|&time| time <= end_ms) {
                 end += 1;
             }
             while first < end && samples.times_ms[first] <= start_ms {
                 first += 1;
             }
+            // At least one, so that the steps count too.
+            pace.advance(end - first + 1)?;
             if first == end {
                 continue;
             }
@@ -96,12 +115,12 @@ impl Windows {
                 start_ms,
                 end_ms,
                 step,
-                step_time_ms: self.grid.time_ms(step),
+                step_time_ms: windows.grid.time_ms(step),
             };
             if let Some(value) = f(&window) {
                 *cell = value;
             }
         }
-        column
+        Ok(column)
     }
 }
