@@ -208,7 +208,7 @@ fn merging(criterion: &mut Criterion<CpuTime>) {
     let path = folder.path().join("merged");
     group.throughput(Throughput::Elements(10_000 * 480));
     group.bench_function("merge/8x60", |b| {
-        b.iter(|| merge(&blocks, &path, options(Effort::Small)).expect("intact blocks"));
+        b.iter(|| merge(&blocks, &path, options(Effort::Small), &|| false).expect("intact blocks"));
     });
     group.finish();
 }

@@ -48,6 +48,12 @@ pub enum Error {
         /// The rule that was broken.
         reason: &'static str,
     },
+    /// The caller wanted no more of it.
+    #[error("writing block {path:?} was cancelled")]
+    Cancelled {
+        /// The file.
+        path: PathBuf,
+    },
     /// A bound of the format was reached.
     #[error("block {path:?} is full: {what}")]
     Full {

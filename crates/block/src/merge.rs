@@ -14,14 +14,24 @@ use crate::writer::{BlockWriter, WriteOptions};
 /// the index of the new block. Of two samples of a series at the same time that of the later block in the list stays.
 /// Samples before [`WriteOptions::start_ms_min`] are left out, and so are series without others.
 ///
+/// Asks `is_cancelled` before every series.
+///
 /// # Errors
-/// As [`Block::read`] and [`BlockWriter`]. No file is left behind.
-pub fn merge(blocks: &[Arc<Block>], path: &Path, options: WriteOptions) -> Result<BlockMeta, Error> {
+/// As [`Block::read`] and [`BlockWriter`], and [`Error::Cancelled`]. No file is left behind.
+pub fn merge(
+    blocks: &[Arc<Block>],
+    path: &Path,
+    options: WriteOptions,
+    is_cancelled: &dyn Fn() -> bool,
+) -> Result<BlockMeta, Error> {
     let start_ms = options.start_ms_min;
     let mut writer = BlockWriter::create(path, options)?;
     let mut inputs = blocks.iter().map(|block| Input::new(block)).collect::<Result<Vec<_>, _>>()?;
     let (mut samples, mut one, mut scratch) = Default::default();
     while let Some(labels) = inputs.iter().filter_map(|input| input.labels.as_ref()).min().cloned() {
+        if is_cancelled() {
+            return Err(Error::Cancelled { path: path.to_owned() });
+        }
         SampleBuffer::clear(&mut samples);
         for input in inputs.iter_mut().filter(|input| input.labels.as_ref() == Some(&labels)) {
             SampleBuffer::clear(&mut one);

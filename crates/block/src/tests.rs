@@ -161,7 +161,10 @@ fn later_blocks_win_and_old_samples_go() {
         block("3", &[("a", &[(50, 5.0)]), ("b", &[(5, 1.0), (15, 55.0)])]),
     ];
     let path = folder.path().join("merged");
-    merge(&blocks, &path, WriteOptions { start_ms_min: 10, ..small() }).unwrap();
+    let cancelled = merge(&blocks, &path, small(), &|| true);
+    assert!(matches!(cancelled, Err(Error::Cancelled { .. })));
+    assert!(std::fs::read_dir(folder.path()).unwrap().all(|file| !file.unwrap().path().ends_with("merged.tmp")));
+    merge(&blocks, &path, WriteOptions { start_ms_min: 10, ..small() }, &|| false).unwrap();
     let merged = Block::open(&path).unwrap();
     merged.verify().unwrap();
     let text: Vec<String> = read_all(&merged)
@@ -309,7 +312,7 @@ proptest! {
             }
         }
         let path = folder.path().join("merged");
-        merge(&blocks, &path, small()).unwrap();
+        merge(&blocks, &path, small(), &|| false).unwrap();
         prop_assert_eq!(read_all(&Block::open(&path).unwrap()), wanted);
     }
 }

@@ -9,7 +9,6 @@
 //! leaves `frozen` and the log as they are; the next flush goes on from there.
 
 use std::collections::BTreeSet;
-use std::fs;
 use std::sync::Arc;
 
 use bongsu_block::{BlockWriter, Effort, WriteOptions};
@@ -17,6 +16,7 @@ use bongsu_log::Position;
 use bongsu_model::SampleBuffer;
 
 use crate::blocks::{BlockName, StoredBlock};
+use crate::durable;
 use crate::error::Error;
 use crate::head::Frozen;
 use crate::partition::Partition;
@@ -96,7 +96,7 @@ impl Inner {
     }
 
     fn write_blocks(&self, tenant: &Tenant, frozen: &Frozen, flush: u64) -> Result<Vec<Arc<StoredBlock>>, Error> {
-        fs::create_dir_all(&tenant.dir).map_err(Error::io("create", &tenant.dir))?;
+        durable::create_dir_all(&tenant.dir)?;
         // In two steps, so that the table is not held while new series are sorted.
         let known = Arc::clone(frozen.table.read().order());
         let order = Arc::new(known.extend(&frozen.spans, frozen.chunks.len()));

@@ -25,6 +25,7 @@ mod span;
 mod table;
 
 mod blocks;
+mod durable;
 mod flush;
 mod merge;
 mod metadata;

@@ -12,6 +12,7 @@ use std::sync::atomic::Ordering;
 use bongsu_block::{Effort, WriteOptions};
 
 use crate::blocks::{BlockName, StoredBlock};
+use crate::durable;
 use crate::error::Error;
 use crate::partition::Partition;
 use crate::store::Inner;
@@ -40,28 +41,37 @@ impl Inner {
     /// Does one merge, if one is due. Returns whether it did.
     pub(crate) fn merge_one(&self) -> Result<bool, Error> {
         let _merging = self.merging.lock();
+        let is_stopped = || self.merges_stopped.load(Ordering::Relaxed);
+        if is_stopped() {
+            return Ok(false);
+        }
         let now_ms = self.options.clock.now_ms();
         for tenant in self.tenants.all() {
             let blocks = Arc::clone(&tenant.state.read().blocks);
             let Some(plan) = plan(&blocks, &tenant.unopened, now_ms) else { continue };
-            self.carry_out(&tenant, &plan, now_ms).inspect_err(|_| plan.put_off(now_ms))?;
-            return Ok(true);
+            return match self.carry_out(&tenant, &plan, now_ms, &is_stopped) {
+                Err(Error::Block(bongsu_block::Error::Cancelled { .. })) => Ok(false),
+                outcome => outcome.inspect_err(|_| plan.put_off(now_ms)).map(|()| true),
+            };
         }
         Ok(false)
     }
 
-    fn carry_out(&self, tenant: &Tenant, plan: &Plan, now_ms: i64) -> Result<(), Error> {
+    fn carry_out(&self, tenant: &Tenant, plan: &Plan, now_ms: i64, is_stopped: &dyn Fn() -> bool) -> Result<(), Error> {
         let name = name_of(plan.partition, &plan.inputs);
         let effort = if plan.level == CLOSED_LEVEL { Effort::Small } else { Effort::Fast };
         let start_ms_min = self.cutoff_ms(now_ms);
         let options = WriteOptions { effort, level: plan.level, start_ms_min, ..WriteOptions::default() };
         let inputs: Vec<_> = plan.inputs.iter().map(|stored| Arc::clone(&stored.block)).collect();
-        bongsu_block::merge(&inputs, &tenant.dir.join(name.to_string()), options)?;
+        bongsu_block::merge(&inputs, &tenant.dir.join(name.to_string()), options, is_stopped)?;
         let merged = StoredBlock::open(&tenant.dir, name)?;
+        let _leaving = self.leaving.lock();
+        // The file of a block that was rewritten alone has been replaced by the new one. Files go before the list changes: a
+        // merge whose inputs cannot be deleted is done again later, as long as it takes to get rid of them.
+        plan.inputs.iter().filter(|input| input.name != name).try_for_each(|input| input.delete())?;
         tenant.replace(&plan.inputs, Some(merged));
         self.counters.merges.add(1);
-        // The file of a block that was rewritten alone has been replaced by the new one.
-        plan.inputs.iter().filter(|input| input.name != name).try_for_each(|input| input.delete())
+        durable::sync_dir(&tenant.dir)
     }
 }
 

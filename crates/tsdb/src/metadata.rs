@@ -1,9 +1,6 @@
 //! What metrics are: type, help and unit, the newest few variants of each, kept in memory and in one small file.
 
 use std::collections::BTreeMap;
-use std::fs::{self, File};
-use std::io::{self, Write};
-use std::path::Path;
 
 use bongsu_model::MetricMetadata;
 use bongsu_wire::remote_write::{Item, WriteRequest, WriteRequestBuilder, compress, decompress};
@@ -84,18 +81,6 @@ impl MetadataMap {
         map.changed = false;
         Ok(map)
     }
-}
-
-/// Puts a file in place as a whole, durably: what is at `path` is the old content or the new one.
-pub(crate) fn write_file(path: &Path, content: &[u8]) -> io::Result<()> {
-    let dir = path.parent().unwrap_or(Path::new("."));
-    fs::create_dir_all(dir)?;
-    let temporary = path.with_extension("tmp");
-    let mut file = File::create(&temporary)?;
-    file.write_all(content)?;
-    file.sync_all()?;
-    fs::rename(&temporary, path)?;
-    File::open(dir)?.sync_all()
 }
 
 #[cfg(test)]

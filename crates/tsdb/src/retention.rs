@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use crate::blocks::StoredBlock;
+use crate::durable;
 use crate::error::Error;
 use crate::store::Inner;
 use crate::tenant::Tenant;
@@ -13,9 +14,10 @@ impl Inner {
         now_ms.saturating_sub(self.options.retention_ms)
     }
 
-    /// Deletes the blocks that are past their time or beyond the size. Returns how many.
+    /// Deletes the blocks that are past their time or beyond the size. Returns how many. One that cannot be deleted stays,
+    /// and keeps no other one.
     pub(crate) fn enforce_retention(&self) -> Result<usize, Error> {
-        let _merging = self.merging.lock();
+        let _leaving = self.leaving.lock();
         let cutoff_ms = self.cutoff_ms(self.options.clock.now_ms());
         let mut all: Vec<(Arc<Tenant>, Arc<StoredBlock>)> = Vec::new();
         for tenant in self.tenants.all() {
@@ -24,19 +26,22 @@ impl Inner {
         }
         all.sort_by_key(|(_, block)| block.max_time_ms());
         let mut total_bytes: u64 = all.iter().map(|(_, block)| block.size_bytes()).sum();
-        let mut dropped = 0;
+        let (mut dropped, mut outcome) = (0, Ok(()));
         for (tenant, block) in all {
             let expired = block.max_time_ms() < cutoff_ms;
             let beyond = self.options.retention_bytes.is_some_and(|bytes_max| total_bytes > bytes_max);
             if !expired && !beyond {
                 break;
             }
-            tenant.replace(&[Arc::clone(&block)], None);
-            block.delete()?;
-            total_bytes -= block.size_bytes();
-            dropped += 1;
+            let deleted = block.delete().and_then(|()| {
+                tenant.replace(&[Arc::clone(&block)], None);
+                total_bytes -= block.size_bytes();
+                dropped += 1;
+                durable::sync_dir(&tenant.dir)
+            });
+            outcome = outcome.and(deleted);
         }
         self.counters.dropped_blocks.add(dropped as u64);
-        Ok(dropped)
+        outcome.map(|()| dropped)
     }
 }

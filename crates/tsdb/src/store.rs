@@ -3,13 +3,14 @@
 use std::cell::RefCell;
 use std::fmt;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicI64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
 
 use bongsu_log::{Commit, Log, Recovery};
 use bongsu_model::TenantId;
 use parking_lot::{Mutex, RwLock};
 
 use crate::batch::{Batch, TimeBounds};
+use crate::durable;
 use crate::error::{Error, Rejected, Rejections, WriteError};
 use crate::flush::FlushState;
 use crate::options::{Limits, Options};
@@ -37,8 +38,12 @@ pub(crate) struct Inner {
     pub(crate) gate: RwLock<()>,
     /// One flush at a time.
     pub(crate) flushing: Mutex<FlushState>,
-    /// One at a time changes what blocks there are, flushes aside, which only add.
+    /// One merge at a time.
     pub(crate) merging: Mutex<()>,
+    /// Held while blocks leave, by retention or for a merged one, but not while the merged one is written.
+    pub(crate) leaving: Mutex<()>,
+    /// No merge goes on.
+    pub(crate) merges_stopped: AtomicBool,
     pub(crate) counters: Counters,
     /// No flush before this time, after one has failed.
     flush_not_before_ms: AtomicI64,
@@ -78,13 +83,11 @@ impl Written {
     }
 }
 
-/// What a step of maintenance did.
+/// What [`Store::maintain`] did.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Maintained {
     /// The heads went to blocks.
     pub flushed: bool,
-    /// Blocks were merged; there may be more to merge.
-    pub merged: bool,
     /// Blocks that retention deleted.
     pub dropped_blocks: usize,
 }
@@ -102,6 +105,7 @@ impl Store {
     /// # Errors
     /// When another process has the directory, or when files cannot be read or created.
     pub fn open(options: Options) -> Result<(Self, OpenReport), Error> {
+        durable::create_dir_all(&options.dir.join("log"))?;
         let tenants = Tenants::new(options.dir.join("tenants"));
         let mut replay = Replay::new(&options, &tenants);
         let opened = Log::open(&options.dir.join("log"), options.log.clone(), &mut |_, bytes| replay.take(bytes));
@@ -120,6 +124,8 @@ impl Store {
             gate: RwLock::new(()),
             flushing: Mutex::new(flushing),
             merging: Mutex::new(()),
+            leaving: Mutex::new(()),
+            merges_stopped: AtomicBool::new(false),
             counters: Counters::default(),
             flush_not_before_ms: AtomicI64::new(i64::MIN),
         };
@@ -155,10 +161,24 @@ impl Store {
     /// When a block cannot be read or written; the blocks stay as they were.
     pub fn merge(&self) -> Result<usize, Error> {
         let mut count = 0;
-        while self.inner.merge_one()? {
+        while self.merge_once()? {
             count += 1;
         }
         Ok(count)
+    }
+
+    /// Does one merge, if there is one to do; returns whether it did, and then there may be more. For a thread of its own:
+    /// a large merge takes minutes.
+    ///
+    /// # Errors
+    /// When a block cannot be read or written; the blocks stay as they were, and others are merged first.
+    pub fn merge_once(&self) -> Result<bool, Error> {
+        self.inner.merge_one()
+    }
+
+    /// Gives up the merge under way, for good: the process ends. The blocks stay as they were.
+    pub fn stop_merges(&self) {
+        self.inner.merges_stopped.store(true, Ordering::Relaxed);
     }
 
     /// Deletes blocks past their time or beyond the size. Returns how many.
@@ -169,16 +189,15 @@ impl Store {
         self.inner.enforce_retention()
     }
 
-    /// One step of background work: retention, a flush when it is due, else one merge. For a thread of its own, about
-    /// every second.
+    /// One step of what keeps memory and disk within their bounds: retention, and a flush when it is due. For a thread of
+    /// its own, about every second. Merges are apart: see [`merge_once`](Self::merge_once).
     ///
     /// # Errors
-    /// When a step failed; nothing is lost, and it is tried again later.
+    /// When a part failed; the other one is done nevertheless, nothing is lost, and it is tried again later.
     pub fn maintain(&self) -> Result<Maintained, Error> {
-        let dropped_blocks = self.inner.enforce_retention()?;
+        let dropped_blocks = self.inner.enforce_retention();
         let flushed = self.inner.flush_if_due()?;
-        let merged = !flushed && self.inner.merge_one()?;
-        Ok(Maintained { flushed, merged, dropped_blocks })
+        Ok(Maintained { flushed, dropped_blocks: dropped_blocks? })
     }
 
     /// Counts since the store was opened, and what it holds now.

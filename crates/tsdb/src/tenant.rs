@@ -8,9 +8,10 @@ use parking_lot::{Mutex, RwLock};
 
 use crate::batch::Batch;
 use crate::blocks::{self, BlockName, StoredBlock};
+use crate::durable;
 use crate::error::{Error, Rejections};
 use crate::head::{Frozen, Head};
-use crate::metadata::{MetadataMap, write_file};
+use crate::metadata::MetadataMap;
 use crate::options::Limits;
 use crate::span;
 use crate::table::NO_SLOT;
@@ -62,10 +63,9 @@ impl Tenant {
     pub(crate) fn save_metadata(&self) -> Result<(), Error> {
         let Some(content) = self.metadata.lock().take_changed() else { return Ok(()) };
         let path = self.dir.join(METADATA_FILE);
-        write_file(&path, &content).map_err(|error| {
-            self.metadata.lock().mark_changed();
-            Error::io("write", &path)(error)
-        })
+        durable::create_dir_all(&self.dir)
+            .and_then(|()| durable::write_file(&path, &content))
+            .inspect_err(|_| self.metadata.lock().mark_changed())
     }
 
     /// Finds or makes the series of a batch. Without limits, only what cannot be stored at all is refused.

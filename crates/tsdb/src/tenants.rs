@@ -8,6 +8,7 @@ use std::sync::Arc;
 use bongsu_model::TenantId;
 use parking_lot::RwLock;
 
+use crate::durable;
 use crate::error::{Error, WriteError, WriteErrorKind};
 use crate::tenant::Tenant;
 
@@ -61,7 +62,7 @@ impl Tenants {
 
     /// Opens all tenants that are on disk. Returns the highest number of a flush.
     pub(crate) fn open_all(&self, damaged: &mut Vec<String>) -> Result<Option<u64>, Error> {
-        fs::create_dir_all(&self.dir).map_err(Error::io("create", &self.dir))?;
+        durable::create_dir_all(&self.dir)?;
         let mut last_flush = None;
         for entry in fs::read_dir(&self.dir).map_err(Error::io("list", &self.dir))? {
             let file_name = entry.map_err(Error::io("list", &self.dir))?.file_name();

@@ -180,6 +180,36 @@ fn a_block_that_the_system_does_not_let_open_fails_the_start() {
     assert_eq!((store.report.damaged.len(), store.get("m").as_str()), (1, "0:1"));
 }
 
+#[test]
+fn what_cannot_be_deleted_stays_and_keeps_nothing_else() {
+    let store = TestStore::with(|options| options.retention_bytes = Some(0));
+    for hour in [0, 3] {
+        store.put("m", &[(START_MS + hour * HOUR_MS, 1.0)]);
+        store.flush().unwrap();
+    }
+    // A directory in place of the older block's file cannot be unlinked.
+    let path = files(&store.tenant_dir("a")).into_keys().find(|path| path.to_str().unwrap().contains("_0_0")).unwrap();
+    fs::remove_file(&path).unwrap();
+    fs::create_dir(&path).unwrap();
+    for _ in 0..2 {
+        assert!(store.enforce_retention().is_err());
+        assert_eq!((store.stats().blocks, store.stats().dropped_blocks), (1, 1));
+    }
+    fs::remove_dir(&path).unwrap();
+    assert_eq!(store.enforce_retention().unwrap(), 1);
+}
+
+#[test]
+fn stopped_merges_leave_the_blocks_as_they_are() {
+    let store = TestStore::new();
+    for i in 0..4 {
+        store.put("m", &[(START_MS + i, 1.0)]);
+        store.flush().unwrap();
+    }
+    store.stop_merges();
+    assert_eq!((store.merge().unwrap(), store.stats().blocks), (0, 4));
+}
+
 static DISK_IS_FULL: AtomicBool = AtomicBool::new(false);
 
 /// A disk that has no space while [`DISK_IS_FULL`] says so.

@@ -61,7 +61,7 @@ proptest! {
                 }
                 Step::Flush => store.flush().unwrap(),
                 Step::Merge => { store.merge().unwrap(); }
-                Step::Maintain => { store.maintain().unwrap(); }
+                Step::Maintain => { store.maintain().unwrap(); store.merge_once().unwrap(); }
                 Step::Kill => store.kill_and_reopen(),
                 Step::Close => { store.close(); store.open_again(); }
                 Step::Wait { minutes } => store.clock.advance_ms(minutes * 60_000),

@@ -301,6 +301,7 @@ fn maintenance_flushes_and_merges_when_due() {
         store.put("m", &[(START_MS + minute * 60_000, minute as f64)]);
         for _ in 0..5 {
             store.maintain().unwrap();
+            store.merge_once().unwrap();
         }
     }
     let stats = store.stats();
