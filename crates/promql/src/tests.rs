@@ -344,3 +344,20 @@ fn info_series_lend_their_labels_to_their_target() {
         "up_seconds{instance=\"a\", job=\"j\", version=\"1\"} 1"
     );
 }
+
+#[test]
+fn label_replace_reads_the_dialect_of_go() {
+    let table = Table::default().with("x,path=/api/{id},name=한글", MINUTE, [1.0]);
+    assert_eq!(
+        table.ask(r#"label_replace(x, "d", "$part", "path", "/(?P<part>\\w+)/{id}")"#, 0),
+        "x{d=\"api\", name=\"한글\", path=\"/api/{id}\"} 1"
+    );
+    assert_eq!(
+        table.ask(r#"label_replace(x, "d", "$0", "name", "\\w+")"#, 0),
+        "x{name=\"한글\", path=\"/api/{id}\"} 1"
+    );
+    assert_eq!(
+        table.ask(r#"label_replace(x, "d", "$0", "name", "(?x)a")"#, 0),
+        "error: invalid regular expression in label_replace(): (?x)a"
+    );
+}
