@@ -274,6 +274,21 @@ fn series_that_a_lost_name_told_apart_are_refused_in_aggregations_too() {
 }
 
 #[test]
+fn types_and_units_go_with_the_name() {
+    let table = Table::default()
+        .with("m,__type__=counter,l=x", MINUTE, [1.0, 2.0])
+        .with("m,__type__=gauge,l=x", MINUTE, [4.0, GAP])
+        .with("m,__type__=gauge,l=y", MINUTE, [GAP, 16.0]);
+    let error = "error: vector cannot contain metrics with the same labelset";
+    assert_eq!(table.ask("sum(-m)", 0), error);
+    assert_eq!(table.ask("sum(-m{__type__='gauge'})", 0), "{} -4");
+    assert_eq!(table.ask("sum(m)", 0), "{} 5");
+    // Series of different types that differ in more than that are summed.
+    assert_eq!(table.ask("sum(-m{l='y'} or -m{__type__='counter'})", MINUTE), "{} -18");
+    assert_eq!(table.ask("sum by (l) (count_over_time(m[30s]))", MINUTE), "{l=\"x\"} 1\n{l=\"y\"} 1");
+}
+
+#[test]
 fn results_come_in_the_order_of_the_many_side() {
     let mut table = Table::default();
     for (pod, node, value) in [("a", "1", 1.0), ("b", "2", 5.0), ("c", "1", 9.0), ("d", "2", 3.0)] {

@@ -36,18 +36,21 @@ impl Evaluator<'_> {
     }
 
     fn fold<A: Accumulator>(&self, aggregate: &AggregateExpr, grid: Grid) -> Result<Vector, QueryError> {
-        let mut all = Fold::<A>::new(aggregate, grid.count, self.budget.charge(0)?);
+        let new = || Ok::<_, QueryError>(Fold::<A>::new(aggregate, grid.count, self.budget.charge(0)?));
         if self.streams(&aggregate.expr, grid) {
             let part = |batch: Vector| {
-                let mut part = Fold::<A>::new(aggregate, grid.count, self.budget.charge(0)?);
+                let mut part = new()?;
                 part.add_all(&batch.series, &mut self.budget.pace())?;
                 Ok(part)
             };
-            self.stream(&aggregate.expr, grid, part, |part| all.merge(part))?;
-        } else {
-            let vector = self.eval_vector(&aggregate.expr, grid)?;
-            all.add_all(&vector.series, &mut self.budget.pace())?;
+            let mut all = new()?;
+            if self.stream(&aggregate.expr, grid, part, |part| all.merge(part))? {
+                return Ok(all.finish());
+            }
         }
+        let vector = self.eval_vector(&aggregate.expr, grid)?;
+        let mut all = new()?;
+        all.add_all(&vector.series, &mut self.budget.pace())?;
         Ok(all.finish())
     }
 }

@@ -23,7 +23,7 @@ type ColumnMap<'e> = dyn Fn(&mut [f64]) + Send + Sync + 'e;
 /// Changes a column in place.
 pub(crate) struct Stage<'e> {
     map: Box<ColumnMap<'e>>,
-    drops_name: bool,
+    pub(super) drops_name: bool,
     /// It may take away samples.
     pub(crate) filters: bool,
 }
@@ -112,8 +112,7 @@ impl Evaluator<'_> {
     pub(super) fn collect_pipeline(&self, expr: &Expr, grid: Grid) -> Result<Vector, QueryError> {
         let (leaf, stages) = self.pipeline(expr, grid)?;
         let mut all = self.collect(&leaf, &stages, grid)?;
-        let names_dropped = leaf.drops_name() || stages.iter().any(|stage| stage.drops_name);
-        if names_dropped && !self.delayed_name_removal {
+        if leaf.drops_name(&stages) && !self.delayed_name_removal {
             merge_same_labels(&mut all.series)?;
         }
         Ok(all)
@@ -122,7 +121,7 @@ impl Evaluator<'_> {
     /// When each selected series had its last sample, at every step, in seconds.
     pub(crate) fn sample_times(&self, selector: &VectorSelector, grid: Grid) -> Result<Vector, QueryError> {
         let windows = self.instant_windows(selector, grid)?;
-        self.collect(&Leaf { selector, windows, reading: Reading::SampleTime }, &[], grid)
+        self.collect(&Leaf::new(selector, windows, Reading::SampleTime), &[], grid)
     }
 
     fn collect(&self, leaf: &Leaf<'_>, stages: &[Stage<'_>], grid: Grid) -> Result<Vector, QueryError> {
@@ -135,16 +134,18 @@ impl Evaluator<'_> {
         Ok(all)
     }
 
-    /// Runs a pipeline batch by batch.
+    /// Runs a pipeline that [`streams`](Self::streams) batch by batch, and tells whether that was right. It was not when series of
+    /// different types or units have lost these with their names, so that some may be the same now: what `sink` got is void then.
     pub(crate) fn stream<R: Send>(
         &self,
         expr: &Expr,
         grid: Grid,
         map: impl Fn(Vector) -> Result<R, QueryError> + Sync,
         sink: impl FnMut(R) -> Result<(), QueryError>,
-    ) -> Result<(), QueryError> {
+    ) -> Result<bool, QueryError> {
         let (leaf, stages) = self.pipeline(expr, grid)?;
-        self.scan(&leaf, &stages, map, sink)
+        self.scan(&leaf, &stages, map, sink)?;
+        Ok(self.delayed_name_removal || !leaf.lost_types.differ())
     }
 
     fn pipeline<'e>(&'e self, expr: &'e Expr, grid: Grid) -> Result<(Leaf<'e>, Vec<Stage<'e>>), QueryError> {
@@ -160,7 +161,7 @@ impl Evaluator<'_> {
     fn leaf<'e>(&'e self, node: &'e Expr, grid: Grid) -> Result<Leaf<'e>, QueryError> {
         match &node.kind {
             ExprKind::Vector(selector) => {
-                Ok(Leaf { selector, windows: self.instant_windows(selector, grid)?, reading: Reading::Value })
+                Ok(Leaf::new(selector, self.instant_windows(selector, grid)?, Reading::Value))
             }
             ExprKind::Call(call) => self.call_leaf(call, grid),
             _ => Err(QueryError::bad_data("expected a selector")),
@@ -171,10 +172,10 @@ impl Evaluator<'_> {
         match call.args.iter().find_map(|arg| leaf_arg(arg)) {
             Some(ExprKind::Matrix(matrix)) => {
                 let reading = Reading::Function(self.range_call(call, grid)?);
-                Ok(Leaf { selector: &matrix.selector, windows: self.range_windows(matrix, grid)?, reading })
+                Ok(Leaf::new(&matrix.selector, self.range_windows(matrix, grid)?, reading))
             }
             Some(ExprKind::Vector(selector)) => {
-                Ok(Leaf { selector, windows: self.instant_windows(selector, grid)?, reading: Reading::Timestamp })
+                Ok(Leaf::new(selector, self.instant_windows(selector, grid)?, Reading::Timestamp))
             }
             _ => Err(QueryError::bad_data("expected a selector")),
         }

@@ -1,6 +1,9 @@
 //! Reads selected series and makes columns of their samples, batch by batch, over all cores.
 
-use bongsu_model::{SampleBuffer, Selection, SeriesSet};
+use std::sync::OnceLock;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use bongsu_model::{Labels, SampleBuffer, Selection, SeriesSet};
 use bongsu_syntax::{At, Duration, Extent, MatrixSelector, VectorSelector};
 use rayon::iter::{IntoParallelIterator, ParallelIterator};
 
@@ -16,6 +19,28 @@ pub(super) struct Leaf<'e> {
     pub(super) selector: &'e VectorSelector,
     pub(super) windows: Windows,
     pub(super) reading: Reading<'e>,
+    pub(super) lost_types: LostTypes,
+}
+
+/// The types and units that series lose together with their names.
+#[derive(Default)]
+pub(super) struct LostTypes {
+    first: OnceLock<[String; 2]>,
+    differ: AtomicBool,
+}
+
+impl LostTypes {
+    fn see(&self, labels: &Labels) {
+        let lost = ["__type__", "__unit__"].map(|name| labels.get(name).unwrap_or(""));
+        if *self.first.get_or_init(|| lost.map(str::to_owned)) != lost {
+            self.differ.store(true, Ordering::Relaxed);
+        }
+    }
+
+    /// Whether not all of them were the same.
+    pub(super) fn differ(&self) -> bool {
+        self.differ.load(Ordering::Relaxed)
+    }
 }
 
 /// What becomes of a series' samples.
@@ -170,7 +195,10 @@ impl Evaluator<'_> {
             call.remark_on(metric);
             metric.clone_into(remarked);
         }
-        if leaf.drops_name() {
+        if leaf.drops_name(stages) {
+            leaf.lost_types.see(&series.labels);
+        }
+        if leaf.reading.drops_name() {
             self.drop_name(&mut series);
         }
         for stage in stages {
@@ -181,13 +209,24 @@ impl Evaluator<'_> {
     }
 }
 
-impl Leaf<'_> {
-    pub(super) fn drops_name(&self) -> bool {
-        match &self.reading {
-            Reading::Value | Reading::SampleTime => false,
-            Reading::Timestamp => true,
-            Reading::Function(call) => !call.keeps_name(),
+impl Reading<'_> {
+    fn drops_name(&self) -> bool {
+        match self {
+            Self::Value | Self::SampleTime => false,
+            Self::Timestamp => true,
+            Self::Function(call) => !call.keeps_name(),
         }
+    }
+}
+
+impl<'e> Leaf<'e> {
+    pub(super) fn new(selector: &'e VectorSelector, windows: Windows, reading: Reading<'e>) -> Self {
+        Self { selector, windows, reading, lost_types: LostTypes::default() }
+    }
+
+    /// Whether series have lost their names after the stages.
+    pub(super) fn drops_name(&self, stages: &[Stage<'_>]) -> bool {
+        self.reading.drops_name() || stages.iter().any(|stage| stage.drops_name)
     }
 
     fn column(&self, buffer: &mut SampleBuffer) -> Result<Vec<f64>, QueryError> {
