@@ -28,6 +28,7 @@ pub use error::Error;
 pub use footer::BlockMeta;
 pub use merge::merge;
 pub use reader::Block;
+pub use series::LABELS_MAX;
 pub use values::Effort;
 pub use writer::{BlockWriter, WriteOptions};
 

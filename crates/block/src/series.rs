@@ -20,7 +20,7 @@ pub(crate) const FRAME_SERIES: usize = 16;
 /// Bytes of a directory entry.
 pub(crate) const ENTRY_BYTES: usize = 12;
 /// A series may have at most this many labels.
-pub(crate) const LABELS_MAX: usize = 1 << 12;
+pub const LABELS_MAX: usize = 1 << 12;
 
 /// Collects the table while series are written.
 #[derive(Debug, Default)]

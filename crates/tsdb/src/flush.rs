@@ -6,10 +6,13 @@
 //! ```
 //!
 //! A crash before the truncation replays samples that are also in a block, with the same values. A failure on the way
-//! leaves `frozen` and the log as they are; the next flush goes on from there.
+//! leaves `frozen` of its tenant and the log as they are; the next flush goes on from there.
 
 use std::collections::BTreeSet;
+use std::fs;
+use std::path::Path;
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 
 use bongsu_block::{BlockWriter, Effort, WriteOptions};
 use bongsu_log::Position;
@@ -27,34 +30,45 @@ use crate::tenant::Tenant;
 /// The level of blocks that come from a flush; see [`crate::merge`].
 pub(crate) const FLUSHED_LEVEL: u32 = 0;
 
-/// What a flush has to finish before the next one begins.
-#[derive(Debug)]
-pub(crate) struct FlushState {
-    /// The log up to here goes once everything frozen is in blocks.
-    pending: Option<Position>,
-    /// The number of the next flush.
-    next_flush: u64,
-}
+/// A generation with samples of that many partitions is written that many files at a time.
+const OPEN_FILES_MAX: usize = 32;
 
-impl FlushState {
-    pub(crate) fn new(next_flush: u64) -> Self {
-        Self { pending: None, next_flush }
+/// The number of the next flush. A flush that has to split a block takes more than one.
+#[derive(Debug)]
+pub(crate) struct FlushNumbers(u64);
+
+impl FlushNumbers {
+    pub(crate) fn new(next: u64) -> Self {
+        Self(next)
+    }
+
+    fn take(&mut self) -> u64 {
+        self.0 += 1;
+        self.0 - 1
     }
 }
 
 impl Inner {
-    /// Writes everything in memory to blocks.
+    /// Writes everything in memory to blocks: what failed before first, as there is room for one frozen generation of a
+    /// tenant. A tenant that cannot be written keeps its samples in memory and in the log, and keeps no other one back.
     pub(crate) fn flush(&self) -> Result<(), Error> {
-        let mut flushing = self.flushing.lock();
-        if flushing.pending.is_some() {
-            // What failed before comes first: there is room for one frozen generation.
-            self.finish_flush(&mut flushing)?;
+        let mut numbers = self.flushing.lock();
+        let retried = self.flush_pending(&mut numbers);
+        if self.has_unflushed() {
+            self.freeze()?;
+            let flushed = self.flush_pending(&mut numbers);
+            self.log.truncate_to(self.log_kept_from())?;
+            self.counters.flushes.add(1);
+            return retried.and(flushed);
         }
-        if !self.has_unflushed() {
-            return Ok(());
-        }
-        flushing.pending = Some(self.freeze()?);
-        self.finish_flush(&mut flushing)
+        retried
+    }
+
+    /// Finishes what earlier flushes could not.
+    pub(crate) fn retry_flush(&self) -> Result<(), Error> {
+        let outcome = self.flush_pending(&mut self.flushing.lock());
+        self.log.truncate_to(self.log_kept_from())?;
+        outcome
     }
 
     /// Whether the log or a head has something that no block has.
@@ -64,78 +78,133 @@ impl Inner {
     }
 
     /// The boundary between what this flush writes and what the next one will.
-    fn freeze(&self) -> Result<Position, Error> {
+    fn freeze(&self) -> Result<(), Error> {
         let _closed = self.gate.write();
         let position = self.log.rotate()?;
         for tenant in self.tenants.all() {
-            tenant.freeze(&self.options.limits);
+            tenant.freeze(position, &self.options.limits);
         }
-        Ok(position)
-    }
-
-    fn finish_flush(&self, flushing: &mut FlushState) -> Result<(), Error> {
-        let Some(position) = flushing.pending else { return Ok(()) };
-        // What keeps one tenant from being written must not keep the others in memory.
-        let tenants = self.tenants.all();
-        let outcomes = tenants.iter().map(|tenant| self.flush_tenant(tenant, flushing.next_flush));
-        outcomes.fold(Ok(()), Result::and)?;
-        flushing.next_flush += 1;
-        flushing.pending = None;
-        self.log.truncate_to(position)?;
-        self.counters.flushes.add(1);
+        self.log_cut.store(position.0, Ordering::Relaxed);
         Ok(())
     }
 
-    fn flush_tenant(&self, tenant: &Tenant, flush: u64) -> Result<(), Error> {
+    /// Writes what is frozen, tenant by tenant; returns the first error.
+    fn flush_pending(&self, numbers: &mut FlushNumbers) -> Result<(), Error> {
+        let tenants = self.tenants.all();
+        let pending = tenants.iter().filter(|tenant| tenant.state.read().pending_from.is_some());
+        pending.map(|tenant| self.flush_tenant(tenant, numbers)).fold(Ok(()), Result::and)
+    }
+
+    /// What lies before this in the log is in files.
+    fn log_kept_from(&self) -> Position {
+        let tenants = self.tenants.all();
+        let pending = tenants.iter().filter_map(|tenant| tenant.state.read().pending_from);
+        pending.min().unwrap_or(Position(self.log_cut.load(Ordering::Relaxed)))
+    }
+
+    fn flush_tenant(&self, tenant: &Tenant, numbers: &mut FlushNumbers) -> Result<(), Error> {
         tenant.save_metadata()?;
         let frozen = tenant.state.read().frozen.clone();
-        if let Some(frozen) = frozen {
-            tenant.register(self.write_blocks(tenant, &frozen, flush)?);
-        }
-        Ok(())
-    }
-
-    fn write_blocks(&self, tenant: &Tenant, frozen: &Frozen, flush: u64) -> Result<Vec<Arc<StoredBlock>>, Error> {
+        let Some(frozen) = frozen else {
+            tenant.register(Vec::new());
+            return Ok(());
+        };
         durable::create_dir_all(&tenant.dir)?;
         // In two steps, so that the table is not held while new series are sorted.
         let known = Arc::clone(frozen.table.read().order());
         let order = Arc::new(known.extend(&frozen.spans, frozen.chunks.len()));
         frozen.table.write().set_order(Arc::clone(&order));
-        let mut written = Vec::new();
-        for partition in partitions(frozen, self.options.clock.now_ms()) {
-            let name = BlockName { partition, first_flush: flush, last_flush: flush };
-            let path = tenant.dir.join(name.to_string());
-            let options = WriteOptions { effort: Effort::Fast, level: FLUSHED_LEVEL, ..WriteOptions::default() };
-            let mut writer = BlockWriter::create(&path, options)?;
-            push_partition(&mut writer, frozen, &order.sorted, partition)?;
-            writer.finish()?;
-            written.push(StoredBlock::open(&tenant.dir, name)?);
-        }
-        Ok(written)
+        let partitions: Vec<_> = partitions(&frozen, self.options.clock.now_ms()).into_iter().collect();
+        let mut flush = TenantFlush { dir: &tenant.dir, frozen: &frozen, numbers, written: Vec::new(), skipped: None };
+        let mut windows = partitions.chunks(OPEN_FILES_MAX);
+        let written = windows.try_for_each(|window| flush.write(window, &order.sorted)).and_then(|()| flush.open());
+        tenant.register(written.inspect_err(|_| flush.discard(0))?);
+        flush.skipped.map_or(Ok(()), |error| Err(error.into()))
     }
 }
 
-/// Pushes the samples of one partition, series by series in label order.
-fn push_partition(
-    writer: &mut BlockWriter,
-    frozen: &Frozen,
-    sorted: &[u32],
-    partition: Partition,
-) -> Result<(), bongsu_block::Error> {
-    let (start_ms, end_ms) = (partition.start_ms(), partition.end_ms());
-    let mut buffer = SampleBuffer::default();
-    for series in sorted {
-        let chunk = &frozen.chunks[*series as usize];
-        if !chunk.overlaps(start_ms, end_ms) {
-            continue;
-        }
-        buffer.clear();
-        chunk.view().read(start_ms, end_ms, &mut buffer);
-        if !buffer.is_empty() {
-            writer.push(&span::labels(frozen.spans.get(*series)), &buffer)?;
+/// One generation of one tenant on its way to blocks.
+struct TenantFlush<'a> {
+    dir: &'a Path,
+    frozen: &'a Frozen,
+    numbers: &'a mut FlushNumbers,
+    /// Files that are in place.
+    written: Vec<BlockName>,
+    /// Why the first series that no block can hold was left out.
+    skipped: Option<bongsu_block::Error>,
+}
+
+impl TenantFlush<'_> {
+    /// Writes the samples that some series have in some partitions that follow each other. What is more than a block can
+    /// hold is written in two halves.
+    fn write(&mut self, partitions: &[Partition], series: &[u32]) -> Result<(), Error> {
+        let (flush, written) = (self.numbers.take(), self.written.len());
+        match self.write_files(flush, partitions, series) {
+            Err(bongsu_block::Error::Full { .. }) if series.len() > 1 => {
+                self.discard(written);
+                let (first, second) = series.split_at(series.len() / 2);
+                self.write(partitions, first)?;
+                self.write(partitions, second)
+            }
+            outcome => Ok(outcome?),
         }
     }
-    Ok(())
+
+    fn write_files(&mut self, flush: u64, partitions: &[Partition], series: &[u32]) -> Result<(), bongsu_block::Error> {
+        let options = WriteOptions { effort: Effort::Fast, level: FLUSHED_LEVEL, ..WriteOptions::default() };
+        let create = |partition: &Partition| {
+            let name = BlockName { partition: *partition, first_flush: flush, last_flush: flush };
+            Ok((name, BlockWriter::create(&self.dir.join(name.to_string()), options.clone())?))
+        };
+        let mut files = partitions.iter().map(create).collect::<Result<Vec<_>, bongsu_block::Error>>()?;
+        self.push_all(&mut files, series)?;
+        for (name, writer) in files {
+            writer.finish()?;
+            self.written.push(name);
+        }
+        Ok(())
+    }
+
+    fn open(&self) -> Result<Vec<Arc<StoredBlock>>, Error> {
+        Ok(self.written.iter().map(|name| StoredBlock::open(self.dir, *name)).collect::<Result<_, _>>()?)
+    }
+
+    /// Deletes what was written, but for the first files: tried again, it gets other names.
+    fn discard(&mut self, kept: usize) {
+        for name in self.written.drain(kept..) {
+            // A file that stays holds what its tenant has anyway.
+            let _ = fs::remove_file(self.dir.join(name.to_string()));
+        }
+    }
+
+    /// Decodes every series once and deals its samples out.
+    fn push_all(&mut self, files: &mut [(BlockName, BlockWriter)], series: &[u32]) -> Result<(), bongsu_block::Error> {
+        let start_ms = files.iter().map(|(name, _)| name.partition.start_ms()).min().unwrap_or(i64::MAX);
+        let end_ms = files.iter().map(|(name, _)| name.partition.end_ms()).max().unwrap_or(i64::MIN);
+        let (mut all, mut part) = (SampleBuffer::default(), SampleBuffer::default());
+        for number in series {
+            let chunk = &self.frozen.chunks[*number as usize];
+            if !chunk.overlaps(start_ms, end_ms) {
+                continue;
+            }
+            all.clear();
+            chunk.view().read(start_ms, end_ms, &mut all);
+            let labels = span::labels(self.frozen.spans.get(*number));
+            for (name, writer) in &mut *files {
+                let (start_ms, end_ms) = (name.partition.start_ms(), name.partition.end_ms());
+                let first = all.timestamps_ms.partition_point(|time| *time < start_ms);
+                let end = first + all.timestamps_ms[first..].partition_point(|time| *time <= end_ms);
+                part.clear();
+                part.timestamps_ms.extend_from_slice(&all.timestamps_ms[first..end]);
+                part.values.extend_from_slice(&all.values[first..end]);
+                match writer.push(&labels, &part) {
+                    Err(error @ bongsu_block::Error::Input { .. }) => _ = self.skipped.get_or_insert(error),
+                    outcome => outcome?,
+                }
+            }
+        }
+        Ok(())
+    }
 }
 
 /// The partitions that samples lie in, found from the ends of chunks where that is enough.

@@ -40,6 +40,8 @@ pub(crate) struct Frozen {
     /// The labels of its series.
     pub(crate) spans: Spans,
     pub(crate) chunks: Vec<Chunk>,
+    /// As in the head.
+    pub(crate) bytes: usize,
     pub(crate) min_ms: i64,
     pub(crate) max_ms: i64,
 }
@@ -92,6 +94,8 @@ impl Head {
     /// Begins the next generation and returns this one, if it has samples.
     pub(crate) fn freeze(&mut self, seed: u64, series_max: usize) -> Option<Frozen> {
         if self.active_count == 0 {
+            // Series whose first samples were not taken in the end: known now, and no reason to flush again.
+            self.bytes = 0;
             return None;
         }
         let table = Arc::clone(&self.table);
@@ -100,7 +104,7 @@ impl Head {
             if self.is_mostly_idle(series_max) { Arc::new(RwLock::new(Table::new(seed))) } else { Arc::clone(&table) };
         let next = Self::with_table(self.generation + 1, next_table);
         let done = std::mem::replace(self, next);
-        Some(Frozen { table, spans, chunks: done.chunks, min_ms: done.min_ms, max_ms: done.max_ms })
+        Some(Frozen { table, spans, chunks: done.chunks, bytes: done.bytes, min_ms: done.min_ms, max_ms: done.max_ms })
     }
 
     /// Whether to forget the table rather than carry its idle series on; the active ones are learned anew with their next

@@ -59,7 +59,8 @@ pub struct Limits {
     pub label_value_bytes_max: usize,
     /// Length of a request once decompressed.
     pub request_decoded_bytes_max: usize,
-    /// How far ahead of the clock a sample may be; no bound without.
+    /// How far ahead of the clock a sample may be, 7 days by default: a sender that counts nanoseconds would fill the disk
+    /// with small blocks of all millennia. No bound without.
     pub future_ms_max: Option<i64>,
     /// Metrics with metadata; more are not remembered.
     pub metadata_per_tenant_max: usize,
@@ -75,7 +76,7 @@ impl Default for Limits {
             label_name_bytes_max: 1024,
             label_value_bytes_max: 65_536,
             request_decoded_bytes_max: 64 << 20,
-            future_ms_max: None,
+            future_ms_max: Some(7 * 24 * 3_600_000),
             metadata_per_tenant_max: 100_000,
             tenants_max: 10_000,
         }

@@ -3,7 +3,7 @@
 use std::cell::RefCell;
 use std::fmt;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering};
 
 use bongsu_log::{Commit, Log, Recovery};
 use bongsu_model::TenantId;
@@ -11,8 +11,8 @@ use parking_lot::{Mutex, RwLock};
 
 use crate::batch::{Batch, TimeBounds};
 use crate::durable;
-use crate::error::{Error, Rejected, Rejections, WriteError};
-use crate::flush::FlushState;
+use crate::error::{Error, Rejected, Rejections, WriteError, WriteErrorKind};
+use crate::flush::FlushNumbers;
 use crate::options::{Limits, Options};
 use crate::reader::Reader;
 use crate::record::{self, RecordHeader};
@@ -21,6 +21,8 @@ use crate::tenants::Tenants;
 
 /// After a failed flush the next one waits this long.
 const FLUSH_RETRY_MS: i64 = 10_000;
+/// Writes are refused while memory or log are beyond their flush bounds by this factor.
+const OVERFULL_FACTOR: u64 = 4;
 /// Messages that an [`OpenReport`] keeps.
 const REPORTED_MAX: usize = 100;
 
@@ -37,7 +39,7 @@ pub(crate) struct Inner {
     /// Held shared from the log to the head, and alone for the moment in which log and heads are cut at the same place.
     pub(crate) gate: RwLock<()>,
     /// One flush at a time.
-    pub(crate) flushing: Mutex<FlushState>,
+    pub(crate) flushing: Mutex<FlushNumbers>,
     /// One merge at a time.
     pub(crate) merging: Mutex<()>,
     /// Held while blocks leave, by retention or for a merged one, but not while the merged one is written.
@@ -45,6 +47,10 @@ pub(crate) struct Inner {
     /// No merge goes on.
     pub(crate) merges_stopped: AtomicBool,
     pub(crate) counters: Counters,
+    /// Where the last flush cut the log.
+    pub(crate) log_cut: AtomicU64,
+    /// Flushes do not keep up: memory or log are far beyond their bounds.
+    overfull: AtomicBool,
     /// No flush before this time, after one has failed.
     flush_not_before_ms: AtomicI64,
 }
@@ -104,7 +110,10 @@ impl Store {
     ///
     /// # Errors
     /// When another process has the directory, or when files cannot be read or created.
-    pub fn open(options: Options) -> Result<(Self, OpenReport), Error> {
+    pub fn open(mut options: Options) -> Result<(Self, OpenReport), Error> {
+        // What a block cannot hold must not come in.
+        let labels_max = &mut options.limits.label_names_per_series_max;
+        *labels_max = (*labels_max).min(bongsu_block::LABELS_MAX);
         durable::create_dir_all(&options.dir.join("log"))?;
         let tenants = Tenants::new(options.dir.join("tenants"));
         let mut replay = Replay::new(&options, &tenants);
@@ -116,7 +125,8 @@ impl Store {
         }
         report.log = recovery;
         last_flush = last_flush.max(tenants.open_all(&mut report.damaged)?);
-        let flushing = FlushState::new(last_flush.map_or(0, |flush| flush + 1));
+        let flushing = FlushNumbers::new(last_flush.map_or(0, |flush| flush + 1));
+        let log_cut = AtomicU64::new(log.start().0);
         let inner = Inner {
             options,
             log,
@@ -127,6 +137,8 @@ impl Store {
             leaving: Mutex::new(()),
             merges_stopped: AtomicBool::new(false),
             counters: Counters::default(),
+            log_cut,
+            overfull: AtomicBool::new(false),
             flush_not_before_ms: AtomicI64::new(i64::MIN),
         };
         Ok((Self { inner: Arc::new(inner) }, report))
@@ -230,6 +242,7 @@ impl fmt::Debug for Store {
 impl Inner {
     fn write(&self, tenant: &TenantId, body: &[u8], batch: &mut Batch) -> Result<Written, WriteError> {
         let limits = &self.options.limits;
+        self.check_room()?;
         let now_ms = self.options.clock.now_ms();
         let max_ms = limits.future_ms_max.map_or(i64::MAX, |ahead_ms| now_ms.saturating_add(ahead_ms));
         let bounds = TimeBounds { min_ms: self.cutoff_ms(now_ms), max_ms };
@@ -257,33 +270,62 @@ impl Inner {
         Ok(Written { samples, rejected: rejections.finish(), commit: Some(commit) })
     }
 
-    /// Flushes when time, log or memory ask for it. Returns whether it did.
+    /// Refuses writes while flushes fail or fall far behind, rather than fill memory and disk.
+    fn check_room(&self) -> Result<(), WriteError> {
+        let log_bytes_max = self.options.flush_log_bytes.saturating_mul(OVERFULL_FACTOR);
+        if self.overfull.load(Ordering::Relaxed) || self.log.end().0 - self.log.start().0 > log_bytes_max {
+            let message = "memory or log are far beyond their bounds because samples cannot be written to blocks fast \
+                           enough or at all; the log of this server says why";
+            return Err(WriteError::new(WriteErrorKind::Unavailable, message));
+        }
+        Ok(())
+    }
+
+    /// Flushes when time, log or memory ask for it, else tries again what failed. Returns whether it did.
     fn flush_if_due(&self) -> Result<bool, Error> {
         let now_ms = self.options.clock.now_ms();
-        if now_ms < self.flush_not_before_ms.load(Ordering::Relaxed) || !self.flush_is_due(now_ms) {
+        let due = self.flush_due(now_ms);
+        let not_before_ms = self.flush_not_before_ms.load(Ordering::Relaxed);
+        // A clock that was set back must not put a flush off for long.
+        let is_put_off = now_ms < not_before_ms && now_ms.saturating_add(FLUSH_RETRY_MS) >= not_before_ms;
+        if is_put_off || due == FlushDue::Nothing {
             return Ok(false);
         }
-        self.flush().inspect_err(|_| {
+        let outcome = if due == FlushDue::All { self.flush() } else { self.retry_flush() };
+        self.flush_due(now_ms);
+        outcome.inspect_err(|_| {
             self.counters.flush_failures.add(1);
             self.flush_not_before_ms.store(now_ms.saturating_add(FLUSH_RETRY_MS), Ordering::Relaxed);
         })?;
         Ok(true)
     }
 
-    fn flush_is_due(&self, now_ms: i64) -> bool {
-        let (mut head_bytes, mut oldest_ms) = (0_u64, i64::MAX);
+    /// What asks to be flushed. The head of a tenant whose last flush failed does not: it has to wait for that one.
+    fn flush_due(&self, now_ms: i64) -> FlushDue {
+        let (mut fresh_bytes, mut all_bytes, mut has_pending, mut is_old) = (0, 0, false, false);
         for tenant in self.tenants.all() {
             let state = tenant.state.read();
-            if state.frozen.is_some() {
-                // A flush has failed on the way.
-                return true;
+            let head_bytes = state.head.bytes as u64;
+            all_bytes += head_bytes + state.frozen.as_ref().map_or(0, |frozen| frozen.bytes as u64);
+            if state.pending_from.is_some() {
+                has_pending = true;
+                continue;
             }
-            head_bytes += state.head.bytes as u64;
-            oldest_ms = oldest_ms.min(state.head.since_ms.unwrap_or(i64::MAX));
+            fresh_bytes += head_bytes;
+            let age_ms = state.head.since_ms.map(|since_ms| now_ms.saturating_sub(since_ms));
+            // Below zero after the clock was set back.
+            is_old |= age_ms.is_some_and(|age_ms| age_ms >= self.options.flush_interval_ms || age_ms < 0);
         }
-        oldest_ms <= now_ms.saturating_sub(self.options.flush_interval_ms)
-            || head_bytes >= self.options.flush_head_bytes
-            || self.log.end().0 - self.log.start().0 >= self.options.flush_log_bytes
+        let bytes_max = self.options.flush_head_bytes.saturating_mul(OVERFULL_FACTOR);
+        self.overfull.store(all_bytes > bytes_max, Ordering::Relaxed);
+        let log_bytes = self.log.end().0 - self.log_cut.load(Ordering::Relaxed);
+        if is_old || fresh_bytes >= self.options.flush_head_bytes || log_bytes >= self.options.flush_log_bytes {
+            FlushDue::All
+        } else if has_pending {
+            FlushDue::Pending
+        } else {
+            FlushDue::Nothing
+        }
     }
 
     fn stats(&self) -> Stats {
@@ -305,6 +347,15 @@ impl Inner {
         stats.log_syncs = self.log.stats().syncs;
         stats
     }
+}
+
+/// What a step of maintenance has to flush.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum FlushDue {
+    Nothing,
+    /// What an earlier flush could not write.
+    Pending,
+    All,
 }
 
 /// Brings the log's requests back into the heads. Limits are not asked again: what was taken stays.

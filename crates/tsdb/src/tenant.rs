@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use bongsu_log::Position;
 use bongsu_model::TenantId;
 use parking_lot::{Mutex, RwLock};
 
@@ -39,6 +40,10 @@ pub(crate) struct Tenant {
 pub(crate) struct State {
     pub(crate) head: Head,
     pub(crate) frozen: Option<Arc<Frozen>>,
+    /// Set from freeze to the end of the flush: the log from here on has what no file of the tenant has.
+    pub(crate) pending_from: Option<Position>,
+    /// Where the log was cut when the head began.
+    head_from: Position,
     /// In order of writing; see [`blocks::sort_by_age`].
     pub(crate) blocks: Arc<Vec<Arc<StoredBlock>>>,
 }
@@ -53,7 +58,13 @@ impl Tenant {
     ) -> Result<(Self, Option<u64>), Error> {
         let dir = tenants_dir.join(id.as_str());
         let found = blocks::open_all(&dir, damaged)?;
-        let state = State { head: Head::new(random_seed()), frozen: None, blocks: Arc::new(found.blocks) };
+        let state = State {
+            head: Head::new(random_seed()),
+            frozen: None,
+            pending_from: None,
+            head_from: Position(0),
+            blocks: Arc::new(found.blocks),
+        };
         let metadata = Mutex::new(load_metadata(&dir.join(METADATA_FILE), damaged));
         let (turn, state, unopened) = (Mutex::new(()), RwLock::new(state), found.unopened);
         Ok((Self { id, dir, turn, state, metadata, unopened }, found.last_flush))
@@ -79,10 +90,7 @@ impl Tenant {
             let span = batch.span(&series);
             let slot = match table.find(previous, span) {
                 Some(slot) => Ok(slot),
-                None => {
-                    added_bytes += span.len() + SERIES_BYTES;
-                    table.create(previous, span, limits)
-                }
+                None => table.create(previous, span, limits).inspect(|_| added_bytes += span.len() + SERIES_BYTES),
             };
             match slot {
                 Ok(slot) => {
@@ -125,12 +133,14 @@ impl Tenant {
         count
     }
 
-    /// Begins a new generation; the one before becomes `frozen`. Only while no request is between log and head, and while
-    /// nothing is frozen.
-    pub(crate) fn freeze(&self, limits: &Limits) {
+    /// Begins a new generation where the log was cut; the one before becomes `frozen`. Nothing happens while the flush of the
+    /// generation before is not done. Only while no request is between log and head.
+    pub(crate) fn freeze(&self, position: Position, limits: &Limits) {
         let mut state = self.state.write();
-        debug_assert!(state.frozen.is_none(), "one generation is flushed before the next one is frozen");
-        state.frozen = state.head.freeze(random_seed(), limits.series_per_tenant_max).map(Arc::new);
+        if state.pending_from.is_none() {
+            state.frozen = state.head.freeze(random_seed(), limits.series_per_tenant_max).map(Arc::new);
+            state.pending_from = Some(std::mem::replace(&mut state.head_from, position));
+        }
     }
 
     /// Puts the blocks of the frozen generation in its place.
@@ -141,6 +151,7 @@ impl Tenant {
         blocks::sort_by_age(&mut blocks);
         state.blocks = Arc::new(blocks);
         state.frozen = None;
+        state.pending_from = None;
     }
 
     /// Puts a block (or nothing) in place of others.

@@ -113,6 +113,43 @@ fn a_damaged_block_does_not_keep_others_from_being_merged() {
 }
 
 #[test]
+fn a_tenant_that_cannot_be_flushed_keeps_back_no_other_until_memory_is_full() {
+    let mut store = TestStore::with(|options| options.flush_head_bytes = 20_000);
+    let put = |store: &TestStore, tenant: &str, i: i64| {
+        let many = (0..20).map(|series| (labels(&format!("m i={i},s={series}")), vec![(START_MS + i, i as f64)]));
+        store.write(tenant, &many.collect::<Vec<_>>()).and_then(bongsu_tsdb::Written::wait)
+    };
+    let obstacle = store.tenant_dir("a");
+    put(&store, "a", 0).unwrap();
+    fs::write(&obstacle, b"").unwrap();
+    for i in 0..5 {
+        put(&store, "b", i).unwrap();
+        store.clock.advance_ms(HOUR_MS / 4);
+        assert!(store.maintain().is_err());
+    }
+    assert_eq!((store.stats().flushes, store.stats().blocks, store.stats().head_samples), (5, 5, 0));
+    store.clock.advance_ms(HOUR_MS / 4);
+    assert!(store.maintain().is_err(), "the one that failed, again");
+    assert_eq!(store.stats().flushes, 5, "which is no reason to flush the others");
+    let refused = (1..100).find_map(|i| {
+        store.clock.advance_ms(20_000);
+        assert!(store.maintain().is_err());
+        put(&store, "a", i).err()
+    });
+    let refused = refused.unwrap();
+    assert_eq!(refused.kind, WriteErrorKind::Unavailable);
+    assert!(refused.to_string().contains("far beyond their bounds"), "{refused}");
+    fs::remove_file(&obstacle).unwrap();
+    let count = store.select("a", &[], 0, i64::MAX).unwrap().len();
+    store.kill_and_reopen();
+    assert_eq!(store.select("a", &[], 0, i64::MAX).unwrap().len(), count, "the log had it all");
+    store.flush().unwrap();
+    store.kill_and_reopen();
+    assert_eq!((store.report.replayed_samples, store.select("b", &[], 0, i64::MAX).unwrap().len()), (0, 100));
+    put(&store, "a", 100).unwrap();
+}
+
+#[test]
 fn no_merge_covers_a_block_that_could_not_be_opened() {
     let mut store = TestStore::new();
     let put = |store: &TestStore, flushes: std::ops::Range<i64>| {

@@ -84,8 +84,28 @@ fn samples_of_1970_live_beside_those_of_today() {
 }
 
 #[test]
+fn a_backfill_of_months_goes_to_blocks_by_the_day() {
+    let mut store = TestStore::with(|options| options.retention_ms = 365 * 24 * HOUR_MS);
+    let days: Vec<_> = (0..100).map(|day| (START_MS - day * 24 * HOUR_MS, day as f64)).collect();
+    store.put("m a=1", &days);
+    store.put("m a=2", &days[40..]);
+    store.flush().unwrap();
+    assert_eq!(store.stats().blocks, 100);
+    store.kill_and_reopen();
+    let mut expected = days.clone();
+    expected.reverse();
+    let found = store.select("a", &[], 0, i64::MAX).unwrap();
+    assert_eq!(found, [(labels("m a=1"), expected.clone()), (labels("m a=2"), expected[..60].to_vec())]);
+    let beyond = store.write("a", &[(labels("m"), vec![(START_MS * 1_000_000, 1.0)])]).unwrap().rejected.unwrap();
+    assert_eq!(beyond.reason, RejectReason::SampleTooFarInFuture, "nanoseconds");
+}
+
+#[test]
 fn the_ends_of_time_do_not_overflow() {
-    let mut store = TestStore::with(|options| options.retention_ms = i64::MAX);
+    let mut store = TestStore::with(|options| {
+        options.retention_ms = i64::MAX;
+        options.limits.future_ms_max = None;
+    });
     store.clock.set_ms(0);
     store.put("m", &[(i64::MAX, 1.0), (-i64::MAX, 2.0), (0, 3.0)]);
     for _ in 0..2 {
