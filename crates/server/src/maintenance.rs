@@ -34,10 +34,8 @@ struct Worker {
 impl Maintenance {
     pub(crate) fn start(store: Store) -> std::io::Result<Self> {
         let (keeper, merger) = (store.clone(), store.clone());
-        let workers = vec![
-            Worker::start("maintenance", move || keeper.maintain().map(|_| false))?,
-            Worker::start("merge", move || merger.merge_once())?,
-        ];
+        let workers =
+            vec![Worker::start("maintenance", keep(keeper))?, Worker::start("merge", move || merger.merge_once())?];
         Ok(Self { store, workers })
     }
 
@@ -50,6 +48,21 @@ impl Maintenance {
             // A step that panics is caught there.
             let _ = thread.join();
         }
+    }
+}
+
+/// Retention and flush; tells once when retention begins to wait.
+fn keep(store: Store) -> impl FnMut() -> Result<bool, Error> {
+    let mut waited = false;
+    move || {
+        let waits = store.maintain()?.retention_waits;
+        if waits && !waited {
+            tracing::warn!(
+                "all samples are older than the retention: is the clock right? None is deleted until newer come"
+            );
+        }
+        waited = waits;
+        Ok(false)
     }
 }
 

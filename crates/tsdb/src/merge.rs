@@ -60,7 +60,7 @@ impl Inner {
     fn carry_out(&self, tenant: &Tenant, plan: &Plan, now_ms: i64, is_stopped: &dyn Fn() -> bool) -> Result<(), Error> {
         let name = name_of(plan.partition, &plan.inputs);
         let effort = if plan.level == CLOSED_LEVEL { Effort::Small } else { Effort::Fast };
-        let start_ms_min = self.cutoff_ms(now_ms);
+        let start_ms_min = self.delete_before_ms(now_ms);
         let options = WriteOptions { effort, level: plan.level, start_ms_min, ..WriteOptions::default() };
         let inputs: Vec<_> = plan.inputs.iter().map(|stored| Arc::clone(&stored.block)).collect();
         bongsu_block::merge(&inputs, &tenant.dir.join(name.to_string()), options, is_stopped)?;
@@ -84,7 +84,11 @@ impl Plan {
     }
 
     fn is_put_off(&self, now_ms: i64) -> bool {
-        self.inputs.iter().any(|input| now_ms < input.merge_not_before_ms.load(Ordering::Relaxed))
+        self.inputs.iter().any(|input| {
+            let not_before_ms = input.merge_not_before_ms.load(Ordering::Relaxed);
+            // A clock that was set back must not put it off for long.
+            now_ms < not_before_ms && now_ms.saturating_add(RETRY_MS) >= not_before_ms
+        })
     }
 }
 

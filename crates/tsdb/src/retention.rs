@@ -14,11 +14,33 @@ impl Inner {
         now_ms.saturating_sub(self.options.retention_ms)
     }
 
+    /// The first time whose samples stay on disk: the cutoff, if the newest sample of the store agrees that it is that late.
+    pub(crate) fn delete_before_ms(&self, now_ms: i64) -> i64 {
+        let cutoff_ms = self.cutoff_ms(now_ms);
+        if self.newest_ms().is_some_and(|newest_ms| newest_ms >= cutoff_ms) { cutoff_ms } else { i64::MIN }
+    }
+
+    /// Whether no sample is newer than the cutoff, as with a clock that is wrong.
+    pub(crate) fn all_are_past_their_time(&self) -> bool {
+        let cutoff_ms = self.cutoff_ms(self.options.clock.now_ms());
+        self.newest_ms().is_some_and(|newest_ms| newest_ms < cutoff_ms)
+    }
+
+    fn newest_ms(&self) -> Option<i64> {
+        let newest = |tenant: Arc<Tenant>| {
+            let state = tenant.state.read();
+            let in_memory = (state.head.active_count > 0).then_some(state.head.max_ms);
+            let frozen = state.frozen.as_ref().map(|frozen| frozen.max_ms);
+            in_memory.max(frozen).max(state.blocks.iter().map(|block| block.max_time_ms()).max())
+        };
+        self.tenants.all().into_iter().filter_map(newest).max()
+    }
+
     /// Deletes the blocks that are past their time or beyond the size. Returns how many. One that cannot be deleted stays,
     /// and keeps no other one.
     pub(crate) fn enforce_retention(&self) -> Result<usize, Error> {
         let _leaving = self.leaving.lock();
-        let cutoff_ms = self.cutoff_ms(self.options.clock.now_ms());
+        let cutoff_ms = self.delete_before_ms(self.options.clock.now_ms());
         let mut all: Vec<(Arc<Tenant>, Arc<StoredBlock>)> = Vec::new();
         for tenant in self.tenants.all() {
             let blocks = Arc::clone(&tenant.state.read().blocks);

@@ -96,6 +96,9 @@ pub struct Maintained {
     pub flushed: bool,
     /// Blocks that retention deleted.
     pub dropped_blocks: usize,
+    /// All samples are past their time, so that the clock is more likely wrong than they are old: none is deleted for its
+    /// age until newer ones come.
+    pub retention_waits: bool,
 }
 
 thread_local! {
@@ -209,7 +212,8 @@ impl Store {
     pub fn maintain(&self) -> Result<Maintained, Error> {
         let dropped_blocks = self.inner.enforce_retention();
         let flushed = self.inner.flush_if_due()?;
-        Ok(Maintained { flushed, dropped_blocks: dropped_blocks? })
+        let retention_waits = self.inner.all_are_past_their_time();
+        Ok(Maintained { flushed, dropped_blocks: dropped_blocks?, retention_waits })
     }
 
     /// Counts since the store was opened, and what it holds now.
@@ -371,11 +375,11 @@ struct Replay<'a> {
 
 impl<'a> Replay<'a> {
     fn new(options: &'a Options, tenants: &'a Tenants) -> Self {
-        let min_ms = options.clock.now_ms().saturating_sub(options.retention_ms);
         Self {
             tenants,
             limits: &options.limits,
-            bounds: TimeBounds { min_ms, max_ms: i64::MAX },
+            // What was taken stays, whatever the clock says at boot. Retention deletes it with its block.
+            bounds: TimeBounds { min_ms: i64::MIN, max_ms: i64::MAX },
             batch: Batch::default(),
             report: OpenReport::default(),
             last_flush: None,

@@ -131,9 +131,28 @@ fn retention_cuts_writes_reads_and_files_at_the_same_time() {
     assert_eq!(store.get("m"), "0:2");
     assert_eq!(store.enforce_retention().unwrap(), 1, "the block of the day before");
     store.clock.advance_ms(24 * HOUR_MS);
+    store.put("m", &[(START_MS + 24 * HOUR_MS + 1, 3.0)]);
     assert_eq!(store.enforce_retention().unwrap(), 1);
-    assert_eq!((store.stats().blocks, store.get("m").as_str()), (0, ""));
+    assert_eq!((store.stats().blocks, store.get("m").as_str()), (0, "86400001:3"));
     assert!(!fs::read_dir(store.tenant_dir("a")).unwrap().any(|file| file.unwrap().path().ends_with(".block")));
+}
+
+#[test]
+fn a_clock_that_is_far_ahead_deletes_nothing() {
+    let mut store = TestStore::with(|options| options.retention_ms = 24 * HOUR_MS);
+    store.put("m", &[(START_MS, 1.0)]);
+    store.flush().unwrap();
+    store.put("m", &[(START_MS + 1, 2.0)]);
+    store.clock.advance_ms(20_000 * HOUR_MS);
+    store.kill_and_reopen();
+    assert_eq!(store.report.replayed_samples, 1);
+    let step = store.maintain().unwrap();
+    assert!(step.retention_waits && step.dropped_blocks == 0, "{step:?}");
+    store.merge().unwrap();
+    assert_eq!(store.get("m"), "", "too old to be read, by the clock");
+    store.clock.set_ms(START_MS + 2);
+    assert_eq!(store.get("m"), "0:1 1:2");
+    assert!(!store.maintain().unwrap().retention_waits);
 }
 
 #[test]
@@ -283,6 +302,25 @@ fn labels_and_series_are_found_in_head_and_blocks() {
     assert_eq!(ask(&store), expected);
     let past = store.reader(&tenant("a")).label_names(&[], 0, START_MS - 1, 100).unwrap();
     assert!(past.is_empty());
+}
+
+#[test]
+fn a_small_body_of_empty_samples_does_not_take_a_lot_of_memory() {
+    let store = TestStore::with(|options| options.limits.request_decoded_bytes_max = 1 << 20);
+    // One series of half a million samples without a field, two bytes each.
+    let samples = [0x12, 0].repeat(500_000);
+    let mut raw = vec![0x0a];
+    let mut len = samples.len();
+    while len >= 0x80 {
+        raw.push(len as u8 | 0x80);
+        len >>= 7;
+    }
+    raw.push(len as u8);
+    raw.extend_from_slice(&samples);
+    let mut body = Vec::new();
+    bongsu_wire::remote_write::compress(&raw, &mut body).unwrap();
+    let error = (*store).write(&tenant("a"), &body).unwrap_err();
+    assert_eq!(error.kind, WriteErrorKind::TooLarge);
 }
 
 #[test]
