@@ -1,6 +1,7 @@
 //! Reads a block.
 
 use std::fs::File;
+use std::io;
 use std::path::Path;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock};
@@ -66,7 +67,8 @@ impl Block {
         // SAFETY: a finished block is never written to or truncated, only unlinked, which leaves the mapping whole. The
         // folder belongs to the store; who changes files in it from outside can crash it, as with any mapped file.
         #[expect(unsafe_code, reason = "thousands of small reads per query; a system call for each would dominate")]
-        let map = unsafe { Mmap::map(&file) }.map_err(Error::io("map", path))?;
+        let map = unsafe { Mmap::map(&file) };
+        let map = map.map_err(|error| Error::io("map", path)(explain(error)))?;
         Self::new(path, Bytes::Mapped(map))
     }
 
@@ -292,6 +294,15 @@ impl Block {
     pub(crate) fn damaged(&self, kind: Kind) -> impl Fn(Damage) -> Error {
         move |damage| damage.in_section(&self.meta.path, kind.name(), 0)
     }
+}
+
+/// Every open block takes one of the mappings that the system grants to a process.
+fn explain(error: io::Error) -> io::Error {
+    if error.kind() != io::ErrorKind::OutOfMemory {
+        return error;
+    }
+    let text = format!("{error}; every block takes a mapping: raise the sysctl vm.max_map_count");
+    io::Error::new(io::ErrorKind::OutOfMemory, text)
 }
 
 fn page_end(entry: &[u8; PAGE_ENTRY_BYTES]) -> u64 {

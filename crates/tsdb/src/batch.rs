@@ -55,7 +55,7 @@ impl Batch {
         self.clear();
         let mut decoded = std::mem::take(&mut self.decoded);
         let walked = remote_write::decompress(body, decoded_bytes_max, &mut decoded)
-            .and_then(|bytes| self.walk(bytes, bounds, rejections));
+            .and_then(|bytes| self.walk(bytes, decoded_bytes_max, bounds, rejections));
         self.decoded = decoded;
         walked
     }
@@ -71,10 +71,17 @@ impl Batch {
         (self.min_ms, self.max_ms) = (i64::MAX, i64::MIN);
     }
 
-    fn walk(&mut self, bytes: &[u8], bounds: TimeBounds, rejections: &mut Rejections) -> Result<(), DecodeError> {
+    fn walk(
+        &mut self,
+        bytes: &[u8],
+        bytes_max: usize,
+        bounds: TimeBounds,
+        rejections: &mut Rejections,
+    ) -> Result<(), DecodeError> {
         for item in WriteRequest::new(bytes) {
+            self.check_memory(bytes_max)?;
             match item? {
-                Item::Series(series) => self.add_series(bytes, &series, bounds, rejections)?,
+                Item::Series(series) => self.add_series(bytes, bytes_max, &series, bounds, rejections)?,
                 Item::Metadata(metadata) => {
                     let (help, unit) = (metadata.help.to_owned(), metadata.unit.to_owned());
                     let known = MetricMetadata { metric_type: metadata.metric_type, help, unit };
@@ -89,6 +96,7 @@ impl Batch {
     fn add_series(
         &mut self,
         bytes: &[u8],
+        bytes_max: usize,
         series: &TimeSeries<'_>,
         bounds: TimeBounds,
         rejections: &mut Rejections,
@@ -100,6 +108,9 @@ impl Batch {
             min_ms = min_ms.min(sample.timestamp_ms);
             max_ms = max_ms.max(sample.timestamp_ms);
             self.samples.push(sample);
+            if self.samples.len() % 4096 == 0 {
+                self.check_memory(bytes_max)?;
+            }
         }
         if min_ms < bounds.min_ms || max_ms > bounds.max_ms {
             self.refuse_outside(first, series, bounds, rejections);
@@ -130,19 +141,36 @@ impl Batch {
         let added = self.samples.split_off(first);
         for sample in added {
             let ms = sample.timestamp_ms;
-            let refusal = if ms < bounds.min_ms {
-                let message =
-                    format!("sample at {ms} ms is older than the retention, which begins at {} ms", bounds.min_ms);
-                Refusal::new(RejectReason::SampleTooOld, message)
+            if ms < bounds.min_ms {
+                rejections.count(RejectReason::SampleTooOld, 1, || {
+                    let begin_ms = bounds.min_ms;
+                    let message =
+                        format!("sample at {ms} ms is older than the retention, which begins at {begin_ms} ms");
+                    (labels_text(series), message)
+                });
             } else if ms > bounds.max_ms {
-                let message = format!("sample at {ms} ms is too far in the future, taken until {} ms", bounds.max_ms);
-                Refusal::new(RejectReason::SampleTooFarInFuture, message)
+                rejections.count(RejectReason::SampleTooFarInFuture, 1, || {
+                    let end_ms = bounds.max_ms;
+                    let message = format!("sample at {ms} ms is too far in the future, taken until {end_ms} ms");
+                    (labels_text(series), message)
+                });
             } else {
                 self.samples.push(sample);
-                continue;
-            };
-            rejections.add(refusal, 1, || labels_text(series));
+            }
         }
+    }
+
+    /// What a request becomes in memory may not be larger than the request may be: a sample or a series of an honest one
+    /// takes more bytes than its entry here, an empty one takes two.
+    #[inline]
+    fn check_memory(&self, bytes_max: usize) -> Result<(), DecodeError> {
+        let bytes = size_of_val(self.samples.as_slice())
+            + size_of_val(self.series.as_slice())
+            + size_of_val(self.metadata.as_slice());
+        if bytes <= bytes_max {
+            return Ok(());
+        }
+        Err(DecodeError::TooLarge { declared_bytes: bytes as u64, bytes_max: bytes_max as u64 })
     }
 
     /// Where the span of the series' labels lies.

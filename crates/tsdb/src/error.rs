@@ -171,9 +171,16 @@ impl Rejections {
     /// Counts samples that are not taken.
     pub(crate) fn add(&mut self, refusal: Refusal, samples: u64, series: impl FnOnce() -> String) {
         let Refusal { reason, message } = refusal;
+        self.count(reason, samples, || (series(), message));
+    }
+
+    /// The same for a reason that may come once a sample: texts (series, then message) are made for the first offender only.
+    pub(crate) fn count(&mut self, reason: RejectReason, samples: u64, texts: impl FnOnce() -> (String, String)) {
         self.by_reason[reason as usize] += samples;
-        let first =
-            self.first.get_or_insert_with(|| Rejected { reason, series: series(), count: 0, message, limited: false });
+        let first = self.first.get_or_insert_with(|| {
+            let (series, message) = texts();
+            Rejected { reason, series, count: 0, message, limited: false }
+        });
         first.count += samples;
         first.limited |= reason.is_limit();
     }
