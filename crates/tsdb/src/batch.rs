@@ -108,7 +108,7 @@ impl Batch {
             min_ms = min_ms.min(sample.timestamp_ms);
             max_ms = max_ms.max(sample.timestamp_ms);
             self.samples.push(sample);
-            if self.samples.len() % 4096 == 0 {
+            if self.samples.len().is_multiple_of(4096) {
                 self.check_memory(bytes_max)?;
             }
         }

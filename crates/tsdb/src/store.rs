@@ -254,6 +254,7 @@ impl Inner {
         batch.decode(body, limits.request_decoded_bytes_max, bounds, &mut rejections)?;
 
         let _open = self.gate.read();
+        let founding = self.tenants.get(tenant).is_none().then(|| self.tenants.founding.lock());
         let tenant = self.tenants.for_write(tenant, limits.tenants_max)?;
         let turn = tenant.turn.lock();
         tenant.resolve(batch, Some(limits), &mut rejections);
@@ -269,6 +270,9 @@ impl Inner {
         };
         let samples = tenant.apply(batch, now_ms, limits);
         drop(turn);
+        if founding.is_some() {
+            self.tenants.insert(&tenant);
+        }
         self.counters.requests.add(1);
         self.counters.samples.add(samples);
         Ok(Written { samples, rejected: rejections.finish(), commit: Some(commit) })

@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use bongsu_model::TenantId;
-use parking_lot::RwLock;
+use parking_lot::{Mutex, RwLock};
 
 use crate::durable;
 use crate::error::{Error, WriteError, WriteErrorKind};
@@ -17,11 +17,13 @@ use crate::tenant::Tenant;
 pub(crate) struct Tenants {
     dir: PathBuf,
     by_id: RwLock<HashMap<TenantId, Arc<Tenant>>>,
+    /// Held for the first request of a new tenant, so that there is one of each.
+    pub(crate) founding: Mutex<()>,
 }
 
 impl Tenants {
     pub(crate) fn new(dir: PathBuf) -> Self {
-        Self { dir, by_id: RwLock::default() }
+        Self { dir, by_id: RwLock::default(), founding: Mutex::default() }
     }
 
     pub(crate) fn get(&self, id: &TenantId) -> Option<Arc<Tenant>> {
@@ -35,7 +37,8 @@ impl Tenants {
         all
     }
 
-    /// The tenant of a request, made if it is new and there is room.
+    /// The tenant of a request, made if it is new and there is room. A new one is known to others when
+    /// [`insert`](Self::insert)ed, once something of the request is taken.
     pub(crate) fn for_write(&self, id: &TenantId, tenants_max: usize) -> Result<Arc<Tenant>, WriteError> {
         if let Some(tenant) = self.get(id) {
             return Ok(tenant);
@@ -44,8 +47,13 @@ impl Tenants {
             let message = format!("new tenant {id} is beyond the limit of {tenants_max} tenants");
             return Err(WriteError::new(WriteErrorKind::Limit, message));
         }
-        let opened = self.open(id, &mut Vec::new());
-        opened.map(|(tenant, _)| tenant).map_err(|error| WriteError::new(WriteErrorKind::Unavailable, error))
+        let opened = Tenant::open(id.clone(), &self.dir, &mut Vec::new());
+        opened.map(|(tenant, _)| Arc::new(tenant)).map_err(|error| WriteError::new(WriteErrorKind::Unavailable, error))
+    }
+
+    /// Makes a tenant known.
+    pub(crate) fn insert(&self, tenant: &Arc<Tenant>) {
+        self.by_id.write().insert(tenant.id.clone(), Arc::clone(tenant));
     }
 
     /// The tenant, opened from disk if it is not open yet, and the highest number of a flush then.
@@ -65,9 +73,10 @@ impl Tenants {
         durable::create_dir_all(&self.dir)?;
         let mut last_flush = None;
         for entry in fs::read_dir(&self.dir).map_err(Error::io("list", &self.dir))? {
-            let file_name = entry.map_err(Error::io("list", &self.dir))?.file_name();
-            if let Some(id) = file_name.to_str().and_then(|name| TenantId::parse(name).ok()) {
-                last_flush = last_flush.max(self.open(&id, damaged)?.1);
+            let entry = entry.map_err(Error::io("list", &self.dir))?;
+            match entry.file_name().to_str().map(TenantId::parse) {
+                Some(Ok(id)) if entry.path().is_dir() => last_flush = last_flush.max(self.open(&id, damaged)?.1),
+                _ => damaged.push(format!("{}: no directory of a tenant", entry.path().display())),
             }
         }
         Ok(last_flush)

@@ -305,6 +305,19 @@ fn labels_and_series_are_found_in_head_and_blocks() {
 }
 
 #[test]
+fn a_tenant_is_one_when_something_of_it_is_taken() {
+    let mut store = TestStore::new();
+    let refused = store.write("b", &[(labels("m"), vec![(0, 1.0)])]).unwrap();
+    assert!(refused.rejected.is_some() && store.tenants().is_empty());
+    store.put("m", &[(START_MS, 1.0)]);
+    fs::write(store.dir.path().join("tenants/lost+found"), b"").unwrap();
+    fs::write(store.dir.path().join("tenants/c"), b"").unwrap();
+    store.kill_and_reopen();
+    assert_eq!(store.tenants(), [tenant("a")]);
+    assert_eq!(store.report.damaged.len(), 2, "{:?}", store.report.damaged);
+}
+
+#[test]
 fn a_small_body_of_empty_samples_does_not_take_a_lot_of_memory() {
     let store = TestStore::with(|options| options.limits.request_decoded_bytes_max = 1 << 20);
     // One series of half a million samples without a field, two bytes each.
@@ -333,7 +346,11 @@ fn a_selection_has_a_bound() {
         let selection = Selection { matchers: vec![], start_ms: 0, end_ms: i64::MAX, series_max };
         store.reader(&tenant("a")).select(&selection).map(|set| set.len()).map_err(|error| error.kind)
     };
-    assert_eq!(ask(3), Ok(3));
+    for i in 0..3 {
+        store.flush().unwrap();
+        store.put(&format!("m i={i}"), &[(START_MS + 1, 1.0)]);
+    }
+    assert_eq!(ask(3), Ok(3), "each counts once, in however many blocks");
     assert_eq!(ask(2), Err(bongsu_model::SourceErrorKind::Limit));
 }
 
