@@ -26,19 +26,19 @@ impl Reader {
         let mut names = BTreeSet::new();
         if matchers.is_empty() {
             self.each_index((start_ms, end_ms), |index| {
-                index.names().for_each(|name| insert(&mut names, name));
+                index.names().for_each(|name| insert(&mut names, name, limit));
             })?;
             self.each_block((start_ms, end_ms), |block| {
                 let of_block = block.block.label_names().map_err(|error| source_error(&error))?;
-                of_block.into_iter().for_each(|name| insert(&mut names, name));
+                of_block.into_iter().for_each(|name| insert(&mut names, name, limit));
                 Ok(())
             })?;
         } else {
             self.each_series(matchers, (start_ms, end_ms), |labels| {
-                labels.iter().for_each(|(name, _)| insert(&mut names, name));
+                labels.iter().for_each(|(name, _)| insert(&mut names, name, limit));
             })?;
         }
-        Ok(names.into_iter().take(limit).collect())
+        Ok(names.into_iter().collect())
     }
 
     /// The values of a label, otherwise as [`label_names`](Self::label_names).
@@ -56,21 +56,21 @@ impl Reader {
         let mut values = BTreeSet::new();
         if matchers.is_empty() {
             self.each_index((start_ms, end_ms), |index| {
-                index.values(name).for_each(|value| insert(&mut values, value));
+                index.values(name).for_each(|value| insert(&mut values, value, limit));
             })?;
             self.each_block((start_ms, end_ms), |block| {
                 let of_block = block.block.label_values(name).map_err(|error| source_error(&error))?;
-                of_block.into_iter().for_each(|value| insert(&mut values, value));
+                of_block.into_iter().for_each(|value| insert(&mut values, value, limit));
                 Ok(())
             })?;
         } else {
             self.each_series(matchers, (start_ms, end_ms), |labels| {
                 if let Some(value) = labels.get(name) {
-                    insert(&mut values, value);
+                    insert(&mut values, value, limit);
                 }
             })?;
         }
-        Ok(values.into_iter().take(limit).collect())
+        Ok(values.into_iter().collect())
     }
 
     /// The labels of series that fulfil one of the matcher sets and may have samples in the time range, both ends
@@ -88,8 +88,11 @@ impl Reader {
         let mut series = BTreeSet::new();
         self.each_series(matchers, (start_ms, end_ms), |labels| {
             series.insert(labels);
+            if series.len() > limit {
+                series.pop_last();
+            }
         })?;
-        Ok(series.into_iter().take(limit).collect())
+        Ok(series.into_iter().collect())
     }
 
     fn each_series(
@@ -131,9 +134,13 @@ impl Reader {
     }
 }
 
-/// Allocates only for a text that is new.
-fn insert(texts: &mut BTreeSet<String>, text: &str) {
-    if !texts.contains(text) {
+/// Keeps the first texts in order. Allocates only for one that is new.
+fn insert(texts: &mut BTreeSet<String>, text: &str, limit: usize) {
+    let is_beyond = texts.len() >= limit && texts.last().is_none_or(|last| text > last.as_str());
+    if !is_beyond && !texts.contains(text) {
         texts.insert(text.to_owned());
+        if texts.len() > limit {
+            texts.pop_last();
+        }
     }
 }

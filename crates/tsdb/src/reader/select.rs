@@ -4,6 +4,8 @@ use std::sync::Arc;
 
 use bongsu_model::{Labels, Matcher, Sample, SampleBuffer, Selection, SeriesSet, SourceError, SourceErrorKind};
 
+use hashbrown::HashSet;
+
 use super::source_error;
 use crate::blocks::StoredBlock;
 use crate::chunk::{Chunk, View};
@@ -56,7 +58,7 @@ impl Selected {
             return Ok(selected);
         }
         let snapshot = Snapshot::take(tenant, selection);
-        let mut found = Vec::new();
+        let mut found = Gathered::new(selection.series_max);
         for block in snapshot.blocks.iter().filter(|block| block.overlaps(selection.start_ms, selection.end_ms)) {
             selected.add_block(block, selection, &mut found)?;
         }
@@ -64,8 +66,8 @@ impl Selected {
             selected.add_frozen(&frozen, selection, &mut found)?;
         }
         selected.add_head(snapshot.head, selection, &mut found)?;
-        selected.merge(found);
-        check_count(selected.places.len(), selection)?;
+        selected.merge(found.parts);
+        check_count(selected.places.len(), selection.series_max)?;
         Ok(selected)
     }
 
@@ -73,16 +75,16 @@ impl Selected {
         &mut self,
         stored: &Arc<StoredBlock>,
         selection: &Selection,
-        found: &mut Vec<(Labels, Part)>,
+        found: &mut Gathered,
     ) -> Result<(), SourceError> {
         let block = &stored.block;
         let hits = block.select(&selection.matchers).map_err(|error| source_error(&error))?;
-        check_count(hits.len(), selection)?;
+        check_count(hits.len(), selection.series_max)?;
         let source = self.sources.len() as u32;
-        found.reserve(hits.len());
+        found.parts.reserve(hits.len());
         for series in hits {
             let labels = block.labels(series).map_err(|error| source_error(&error))?;
-            found.push((labels, Part { source, series }));
+            found.push(labels, Part { source, series })?;
         }
         self.sources.push(Samples::Block(Arc::clone(stored)));
         Ok(())
@@ -92,7 +94,7 @@ impl Selected {
         &mut self,
         frozen: &Arc<Frozen>,
         selection: &Selection,
-        found: &mut Vec<(Labels, Part)>,
+        found: &mut Gathered,
     ) -> Result<(), SourceError> {
         if !frozen.overlaps(selection.start_ms, selection.end_ms) {
             return Ok(());
@@ -104,27 +106,25 @@ impl Selected {
         };
         let overlaps = |chunk: &Chunk| chunk.overlaps(selection.start_ms, selection.end_ms);
         hits.retain(|series| frozen.chunks.get(*series as usize).is_some_and(overlaps));
-        check_count(hits.len(), selection)?;
+        check_count(hits.len(), selection.series_max)?;
         hits.sort_by_key(|series| order.place_of(*series));
         let source = self.sources.len() as u32;
-        let part = |series| (span::labels(frozen.spans.get(series)), Part { source, series });
-        found.extend(hits.into_iter().map(part));
+        for series in hits {
+            found.push(span::labels(frozen.spans.get(series)), Part { source, series })?;
+        }
         self.sources.push(Samples::Frozen(Arc::clone(frozen)));
         Ok(())
     }
 
-    fn add_head(
-        &mut self,
-        mut head: HeadCopy,
-        selection: &Selection,
-        found: &mut Vec<(Labels, Part)>,
-    ) -> Result<(), SourceError> {
-        check_count(head.series.len(), selection)?;
+    fn add_head(&mut self, mut head: HeadCopy, selection: &Selection, found: &mut Gathered) -> Result<(), SourceError> {
+        check_count(head.series.len(), selection.series_max)?;
         let source = self.sources.len() as u32;
         let labels = std::mem::take(&mut head.labels);
         let mut hits: Vec<_> = labels.into_iter().zip((0..).map(|series| Part { source, series })).collect();
         hits.sort_by_key(|(_, part)| head.order.place_of(head.series[part.series as usize].id));
-        found.extend(hits);
+        for (labels, part) in hits {
+            found.push(labels, part)?;
+        }
         self.sources.push(Samples::Head(head));
         Ok(())
     }
@@ -205,12 +205,46 @@ fn merge_tail(buffer: &mut SampleBuffer, first: usize, middle: usize) {
     older.for_each(|(time, value)| buffer.push(time, value));
 }
 
-fn check_count(count: usize, selection: &Selection) -> Result<(), SourceError> {
-    if count <= selection.series_max {
+fn check_count(count: usize, series_max: usize) -> Result<(), SourceError> {
+    if count <= series_max {
         return Ok(());
     }
-    let message = format!("selection has more than {} series, the most that one may have", selection.series_max);
+    let message = format!("selection has more than {series_max} series, the most that one may have");
     Err(SourceError { kind: SourceErrorKind::Limit, message })
+}
+
+/// What the sources have, before it is merged. A long time range meets a series in hundreds of blocks: from the allowed
+/// number of series on, labels are kept once each, and counted.
+struct Gathered {
+    parts: Vec<(Labels, Part)>,
+    known: HashSet<Labels>,
+    series_max: usize,
+}
+
+impl Gathered {
+    fn new(series_max: usize) -> Self {
+        Self { parts: Vec::new(), known: HashSet::new(), series_max }
+    }
+
+    #[inline]
+    fn push(&mut self, labels: Labels, part: Part) -> Result<(), SourceError> {
+        let labels = if self.parts.len() < self.series_max { labels } else { self.share(labels)? };
+        self.parts.push((labels, part));
+        Ok(())
+    }
+
+    #[cold]
+    fn share(&mut self, labels: Labels) -> Result<Labels, SourceError> {
+        if self.known.is_empty() {
+            self.known = self.parts.iter().map(|(labels, _)| labels.clone()).collect();
+        }
+        if let Some(known) = self.known.get(&labels) {
+            return Ok(known.clone());
+        }
+        check_count(self.known.len() + 1, self.series_max)?;
+        self.known.insert(labels.clone());
+        Ok(labels)
+    }
 }
 
 /// Everything that a selection reads, of one moment.
