@@ -1,65 +1,76 @@
 //! What metrics are: type, help and unit, the newest few variants of each, kept in memory and in one small file.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use bongsu_model::MetricMetadata;
-use bongsu_wire::remote_write::{Item, WriteRequest, WriteRequestBuilder, compress, decompress};
+use bongsu_wire::remote_write::{DecodeError, Item, WriteRequest, WriteRequestBuilder, compress, decompress};
 
 /// Variants kept of one metric, as when two versions of a program have other help texts.
 const VARIANTS_MAX: usize = 4;
 const MAGIC: &[u8; 8] = b"BGSMETA1";
 const FILE_BYTES_MAX: usize = 256 << 20;
+/// The longest name, help or unit.
+const TEXT_BYTES_MAX: usize = 8 << 10;
+/// All texts of a tenant.
+const TOTAL_BYTES_MAX: usize = 64 << 20;
+
+/// Variants by metric, the newest last.
+pub(crate) type Metrics = BTreeMap<String, Vec<MetricMetadata>>;
 
 /// See the module's text.
 #[derive(Debug, Default)]
 pub(crate) struct MetadataMap {
-    metrics: BTreeMap<String, Vec<MetricMetadata>>,
-    /// There is something that the file does not have.
-    changed: bool,
+    /// Shared with those who encode or answer it, so that writers wait for neither.
+    metrics: Arc<Metrics>,
+    /// Bytes of all texts.
+    bytes: usize,
+    /// Grows with every change.
+    version: u64,
+    /// The version that the file has.
+    saved_version: u64,
 }
 
 impl MetadataMap {
-    /// Takes what was sent; new metrics beyond `metrics_max` are not remembered.
-    pub(crate) fn add(&mut self, metric: &str, metadata: &MetricMetadata, metrics_max: usize) {
-        let room = self.metrics.len() < metrics_max;
-        let variants = match self.metrics.get_mut(metric) {
-            Some(variants) => variants,
-            None if room => self.metrics.entry(metric.to_owned()).or_default(),
-            None => return,
-        };
-        if variants.last() == Some(metadata) {
-            return;
+    /// Takes what was sent. Returns whether there was room: new metrics beyond `metrics_max`, long texts, and all that is
+    /// beyond the bytes of a tenant are not remembered.
+    pub(crate) fn add(&mut self, metric: &str, metadata: &MetricMetadata, metrics_max: usize) -> bool {
+        let known = self.metrics.get(metric);
+        if known.is_some_and(|variants| variants.last() == Some(metadata)) {
+            return true;
         }
+        let is_long = [metric, &metadata.help, &metadata.unit].iter().any(|text| text.len() > TEXT_BYTES_MAX);
+        let is_beyond = known.is_none() && self.metrics.len() >= metrics_max;
+        if is_long || is_beyond || self.bytes + text_bytes(metric, metadata) > TOTAL_BYTES_MAX {
+            return false;
+        }
+        let metrics = Arc::make_mut(&mut self.metrics);
+        let variants = metrics.entry(metric.to_owned()).or_default();
+        let before: usize = variants.iter().map(|variant| text_bytes(metric, variant)).sum();
         variants.retain(|other| other != metadata);
         if variants.len() == VARIANTS_MAX {
             variants.remove(0);
         }
         variants.push(metadata.clone());
-        self.changed = true;
+        let after: usize = variants.iter().map(|variant| text_bytes(metric, variant)).sum();
+        self.bytes = self.bytes - before + after;
+        self.version += 1;
+        true
     }
 
     /// All metrics, the newest variant of each last.
-    pub(crate) fn all(&self) -> BTreeMap<String, Vec<MetricMetadata>> {
-        self.metrics.clone()
+    pub(crate) fn all(&self) -> Arc<Metrics> {
+        Arc::clone(&self.metrics)
     }
 
-    /// The content of the file, when it has to be written again.
-    pub(crate) fn take_changed(&mut self) -> Option<Vec<u8>> {
-        if !std::mem::take(&mut self.changed) {
-            return None;
-        }
-        let mut request = WriteRequestBuilder::new();
-        for (metric, variants) in &self.metrics {
-            variants.iter().for_each(|variant| request.push_metadata(metric, variant));
-        }
-        let mut body = Vec::new();
-        compress(request.as_bytes(), &mut body).ok()?;
-        Some([MAGIC, crc32c::crc32c(&body).to_le_bytes().as_slice(), &body].concat())
+    /// What has to be written to the file, and its version.
+    pub(crate) fn unsaved(&self) -> Option<(Arc<Metrics>, u64)> {
+        (self.version != self.saved_version).then(|| (self.all(), self.version))
     }
 
-    /// The file could not be written.
-    pub(crate) fn mark_changed(&mut self) {
-        self.changed = true;
+    /// The file has this version now.
+    pub(crate) fn mark_saved(&mut self, version: u64) {
+        self.saved_version = version;
     }
 
     /// Reads a file's content; what is damaged is told.
@@ -78,9 +89,24 @@ impl MetadataMap {
                 map.add(m.metric, &metadata, usize::MAX);
             }
         }
-        map.changed = false;
+        map.saved_version = map.version;
         Ok(map)
     }
+}
+
+/// The content of the file.
+pub(crate) fn encode(metrics: &Metrics) -> Result<Vec<u8>, DecodeError> {
+    let mut request = WriteRequestBuilder::new();
+    for (metric, variants) in metrics {
+        variants.iter().for_each(|variant| request.push_metadata(metric, variant));
+    }
+    let mut body = Vec::new();
+    compress(request.as_bytes(), &mut body)?;
+    Ok([MAGIC, crc32c::crc32c(&body).to_le_bytes().as_slice(), &body].concat())
+}
+
+fn text_bytes(metric: &str, metadata: &MetricMetadata) -> usize {
+    metric.len() + metadata.help.len() + metadata.unit.len()
 }
 
 #[cfg(test)]
@@ -104,13 +130,26 @@ mod tests {
         assert_eq!(helps, ["a", "c", "d", "e"]);
         assert_eq!(map.all().len(), 1);
 
-        let bytes = map.take_changed().unwrap();
-        assert!(map.take_changed().is_none());
+        let (metrics, version) = map.unsaved().unwrap();
+        let bytes = encode(&metrics).unwrap();
+        assert!(map.unsaved().is_some(), "until the file is there");
+        map.mark_saved(version);
+        assert!(map.unsaved().is_none());
         assert_eq!(MetadataMap::decode(&bytes).unwrap().all(), map.all());
         for at in 0..bytes.len() {
             let mut damaged = bytes.clone();
             damaged[at] ^= 1;
             assert!(MetadataMap::decode(&damaged).is_err(), "byte {at}");
         }
+    }
+
+    #[test]
+    fn texts_have_bounds() {
+        let mut map = MetadataMap::default();
+        let long = "x".repeat(TEXT_BYTES_MAX);
+        assert!(map.add("up", &metadata(&long), 10) && !map.add("up", &metadata(&format!("{long}x")), 10));
+        assert!(!map.add(&format!("{long}x"), &metadata("a"), 10));
+        let taken = (0..20_000).filter(|i| map.add(&i.to_string(), &metadata(&long), usize::MAX)).count();
+        assert!((8000..8192).contains(&taken) && map.bytes <= TOTAL_BYTES_MAX, "{taken}");
     }
 }

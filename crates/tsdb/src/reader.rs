@@ -26,7 +26,8 @@ impl Reader {
     /// What is known of the metrics, by name; the newest variant of each is the last one.
     #[must_use]
     pub fn metadata(&self) -> BTreeMap<String, Vec<MetricMetadata>> {
-        self.inner.tenants.get(&self.tenant).map(|tenant| tenant.metadata.lock().all()).unwrap_or_default()
+        let metrics = self.inner.tenants.get(&self.tenant).map(|tenant| tenant.metadata.lock().all());
+        metrics.map(Arc::unwrap_or_clone).unwrap_or_default()
     }
 
     fn selected(&self, selection: &Selection) -> Result<Selected, SourceError> {

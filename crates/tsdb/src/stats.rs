@@ -22,6 +22,7 @@ impl Counter {
 pub(crate) struct Counters {
     pub(crate) requests: Counter,
     pub(crate) samples: Counter,
+    pub(crate) dropped_metadata: Counter,
     rejected: [Counter; RejectReason::ALL.len()],
     pub(crate) flushes: Counter,
     pub(crate) flush_failures: Counter,
@@ -39,6 +40,8 @@ pub struct Stats {
     pub samples: u64,
     /// Samples not taken, by reason.
     pub rejected: Vec<(RejectReason, u64)>,
+    /// Metadata of metrics that there was no room for.
+    pub dropped_metadata: u64,
     /// Flushes done.
     pub flushes: u64,
     /// Flushes that failed and are tried again.
@@ -84,6 +87,7 @@ impl Counters {
             requests: self.requests.get(),
             samples: self.samples.get(),
             rejected: RejectReason::ALL.into_iter().zip(self.rejected.iter().map(Counter::get)).collect(),
+            dropped_metadata: self.dropped_metadata.get(),
             flushes: self.flushes.get(),
             flush_failures: self.flush_failures.get(),
             merges: self.merges.get(),

@@ -268,13 +268,14 @@ impl Inner {
         } else {
             self.log.append(&[header.as_bytes(), &batch.encode_taken()?])?.1
         };
-        let samples = tenant.apply(batch, now_ms, limits);
+        let (samples, dropped_metadata) = tenant.apply(batch, now_ms, limits);
         drop(turn);
         if founding.is_some() {
             self.tenants.insert(&tenant);
         }
         self.counters.requests.add(1);
         self.counters.samples.add(samples);
+        self.counters.dropped_metadata.add(dropped_metadata);
         Ok(Written { samples, rejected: rejections.finish(), commit: Some(commit) })
     }
 
@@ -419,7 +420,7 @@ impl<'a> Replay<'a> {
             }
         };
         tenant.resolve(&mut self.batch, None, &mut ignored);
-        self.report.replayed_samples += tenant.apply(&self.batch, record.received_ms, self.limits);
+        self.report.replayed_samples += tenant.apply(&self.batch, record.received_ms, self.limits).0;
         Ok(())
     }
 }

@@ -12,7 +12,7 @@ use crate::blocks::{self, BlockName, StoredBlock};
 use crate::durable;
 use crate::error::{Error, Rejections};
 use crate::head::{Frozen, Head};
-use crate::metadata::MetadataMap;
+use crate::metadata::{self, MetadataMap};
 use crate::options::Limits;
 use crate::span;
 use crate::table::NO_SLOT;
@@ -72,11 +72,14 @@ impl Tenant {
 
     /// Writes the metadata file when there is something new.
     pub(crate) fn save_metadata(&self) -> Result<(), Error> {
-        let Some(content) = self.metadata.lock().take_changed() else { return Ok(()) };
+        let Some((metrics, version)) = self.metadata.lock().unsaved() else { return Ok(()) };
         let path = self.dir.join(METADATA_FILE);
-        durable::create_dir_all(&self.dir)
-            .and_then(|()| durable::write_file(&path, &content))
-            .inspect_err(|_| self.metadata.lock().mark_changed())
+        let content = metadata::encode(&metrics)
+            .map_err(|error| Error::io("encode", &path)(std::io::Error::other(error.to_string())))?;
+        durable::create_dir_all(&self.dir)?;
+        durable::write_file(&path, &content)?;
+        self.metadata.lock().mark_saved(version);
+        Ok(())
     }
 
     /// Finds or makes the series of a batch. Without limits, only what cannot be stored at all is refused.
@@ -111,9 +114,10 @@ impl Tenant {
         }
     }
 
-    /// Appends the taken samples of a resolved batch. Returns how many.
-    pub(crate) fn apply(&self, batch: &Batch, received_ms: i64, limits: &Limits) -> u64 {
-        let mut count = 0;
+    /// Appends the taken samples of a resolved batch, and its metadata. Returns how many samples, and how much metadata there
+    /// was no room for.
+    pub(crate) fn apply(&self, batch: &Batch, received_ms: i64, limits: &Limits) -> (u64, u64) {
+        let (mut count, mut dropped) = (0, 0);
         if !batch.series.is_empty() {
             let mut state = self.state.write();
             for (series, samples) in batch.taken() {
@@ -127,10 +131,10 @@ impl Tenant {
         if !batch.metadata.is_empty() {
             let mut known = self.metadata.lock();
             for (metric, metadata) in &batch.metadata {
-                known.add(metric, metadata, limits.metadata_per_tenant_max);
+                dropped += u64::from(!known.add(metric, metadata, limits.metadata_per_tenant_max));
             }
         }
-        count
+        (count, dropped)
     }
 
     /// Begins a new generation where the log was cut; the one before becomes `frozen`. Nothing happens while the flush of the
