@@ -8,7 +8,7 @@
 //! ```
 //!
 //! It knows nothing of HTTP and of PromQL. Its files are drawn in `docs/formats/data-directory.md`. The server calls
-//! [`Store::write`], [`Store::reader`] and, from a thread of its own, [`Store::maintain`].
+//! [`Store::write`], [`Store::reader`] and, each from a thread of its own, [`Store::maintain`] and [`Store::merge_once`].
 
 mod options;
 mod store;
