@@ -6,7 +6,7 @@ use bongsu_tsdb::{OpenReport, Stats, Store};
 type Read = fn(&Stats) -> f64;
 
 /// Name, help and value of each metric of the store.
-const METRICS: [(&str, &str, Read); 16] = [
+const METRICS: [(&str, &str, Read); 17] = [
     ("bongsu_store_requests_total", "Pushes taken in, wholly or partly.", |s| s.requests as f64),
     ("bongsu_store_samples_total", "Samples taken in.", |s| s.samples as f64),
     ("bongsu_store_flushes_total", "Flushes of memory to blocks.", |s| s.flushes as f64),
@@ -23,6 +23,9 @@ const METRICS: [(&str, &str, Read); 16] = [
     ("bongsu_store_block_bytes", "Bytes of the blocks.", |s| s.block_bytes as f64),
     ("bongsu_store_block_samples", "Samples in blocks; one sent twice counts twice until merged.", |s| {
         s.block_samples as f64
+    }),
+    ("bongsu_store_metadata_dropped_total", "Metric metadata not kept because of its bounds.", |s| {
+        s.dropped_metadata as f64
     }),
     ("bongsu_store_log_bytes", "Bytes of the write-ahead log.", |s| s.log_bytes as f64),
 ];
