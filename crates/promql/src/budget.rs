@@ -18,7 +18,7 @@ pub struct QueryStats {
 }
 
 /// How many points a loop looks at between two checks: about a millisecond's work.
-const POINTS_PER_CHECK: usize = 1 << 20;
+pub(crate) const POINTS_PER_CHECK: usize = 1 << 20;
 
 /// The accounts of one running query, shared by its threads.
 #[derive(Debug)]

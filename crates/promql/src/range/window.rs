@@ -2,7 +2,7 @@
 
 use bongsu_model::SampleBuffer;
 
-use crate::budget::Budget;
+use crate::budget::{Budget, POINTS_PER_CHECK};
 use crate::error::QueryError;
 use crate::grid::Grid;
 use crate::number::ABSENT;
@@ -93,33 +93,37 @@ impl Sweep<'_> {
         let Self { windows, samples, budget } = *self;
         let mut pace = budget.pace();
         let mut column = vec![ABSENT; windows.grid.count];
-        let (mut first, mut end) = (0, 0);
-        for (step, cell) in column.iter_mut().enumerate() {
-            let end_ms = windows.end_ms(step);
-            let start_ms = end_ms.saturating_sub(windows.range_ms);
-            while samples.times_ms.get(end).is_some_and(|&time| time <= end_ms) {
-                end += 1;
+        let (mut first, mut end, mut first_step) = (0, 0, 0);
+        // Counted for a chunk of steps at once, which costs the loop nothing. No window holds more than all samples.
+        let chunk_steps = (POINTS_PER_CHECK / (samples.values.len() + 1)).max(1);
+        for chunk in column.chunks_mut(chunk_steps) {
+            pace.advance(chunk.len().saturating_mul(samples.values.len() + 1))?;
+            for (cell, step) in chunk.iter_mut().zip(first_step..) {
+                let end_ms = windows.end_ms(step);
+                let start_ms = end_ms.saturating_sub(windows.range_ms);
+                while samples.times_ms.get(end).is_some_and(|&time| time <= end_ms) {
+                    end += 1;
+                }
+                while first < end && samples.times_ms[first] <= start_ms {
+                    first += 1;
+                }
+                if first == end {
+                    continue;
+                }
+                let window = Window {
+                    times_ms: &samples.times_ms[first..end],
+                    values: &samples.values[first..end],
+                    first,
+                    start_ms,
+                    end_ms,
+                    step,
+                    step_time_ms: windows.grid.time_ms(step),
+                };
+                if let Some(value) = f(&window) {
+                    *cell = value;
+                }
             }
-            while first < end && samples.times_ms[first] <= start_ms {
-                first += 1;
-            }
-            // At least one, so that the steps count too.
-            pace.advance(end - first + 1)?;
-            if first == end {
-                continue;
-            }
-            let window = Window {
-                times_ms: &samples.times_ms[first..end],
-                values: &samples.values[first..end],
-                first,
-                start_ms,
-                end_ms,
-                step,
-                step_time_ms: windows.grid.time_ms(step),
-            };
-            if let Some(value) = f(&window) {
-                *cell = value;
-            }
+            first_step += chunk_steps;
         }
         Ok(column)
     }
