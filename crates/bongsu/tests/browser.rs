@@ -1,6 +1,7 @@
 //! Headless Chromium opens Hosts and Explore against the real binary with the real agent and sees live data.
 //!
 //! Skipped, and said so, where Chromium, Node or the page's packages are missing.
+#![allow(clippy::unwrap_used, clippy::print_stdout, reason = "a panic is how a test fails; its output explains it")]
 
 use std::path::{Path, PathBuf};
 use std::process::Command;

@@ -1,4 +1,5 @@
 //! kill -9 of the centre in the middle of pushes: every sample that was acked is there afterwards.
+#![allow(clippy::unwrap_used, clippy::print_stdout, reason = "a panic is how a test fails; its output explains it")]
 
 use std::collections::BTreeSet;
 use std::path::Path;

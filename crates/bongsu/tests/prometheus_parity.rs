@@ -1,5 +1,6 @@
 //! Debian's Prometheus scrapes Debian's node exporter and remote-writes to Bongsu: the same questions get the same answers
 //! from both. Skipped, and said so, where the packages are not installed.
+#![allow(clippy::unwrap_used, clippy::print_stdout, reason = "a panic is how a test fails; its output explains it")]
 
 use std::collections::BTreeMap;
 use std::path::Path;

@@ -1,4 +1,5 @@
 //! The remote write receiver and the query API on the real binary: what is answered to good, bad and odd requests.
+#![allow(clippy::unwrap_used, clippy::print_stdout, reason = "a panic is how a test fails; its output explains it")]
 
 use std::path::Path;
 
