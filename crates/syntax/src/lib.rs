@@ -29,6 +29,7 @@ pub use error::ParseError;
 pub use function::{FUNCTIONS, Function, FunctionId};
 pub use operator::{AggregateOp, BinaryOp, UnaryOp};
 pub use parser::parse;
+pub use string::{Quoted, is_utf8_text};
 
 /// Bounds and switches of the parser.
 #[derive(Clone, Debug)]

@@ -4,6 +4,7 @@ use std::fmt::{self, Display, Formatter};
 
 use bongsu_model::{METRIC_NAME, MatchOp, Matcher, format_duration_ms, format_float, is_legacy_label_name};
 
+use crate::string::Quoted;
 use crate::{
     AggregateExpr, At, BinaryExpr, Call, Cardinality, Duration, DurationExpr, DurationOp, Expr, ExprKind, Extent,
     MatrixSelector, NumberLiteral, SubqueryExpr, UnaryOp, VectorMatching, VectorSelector,
@@ -283,26 +284,5 @@ struct LabelName<'a>(&'a str);
 impl Display for LabelName<'_> {
     fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
         if is_legacy_label_name(self.0) { f.write_str(self.0) } else { Quoted(self.0).fmt(f) }
-    }
-}
-
-/// A string literal with the escapes of Go.
-struct Quoted<'a>(&'a str);
-
-impl Display for Quoted<'_> {
-    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
-        f.write_str("\"")?;
-        for c in self.0.chars() {
-            match c {
-                '"' => f.write_str("\\\"")?,
-                '\\' => f.write_str("\\\\")?,
-                '\n' => f.write_str("\\n")?,
-                '\t' => f.write_str("\\t")?,
-                '\r' => f.write_str("\\r")?,
-                c if c.is_control() => write!(f, "\\u{:04x}", u32::from(c))?,
-                c => write!(f, "{c}")?,
-            }
-        }
-        f.write_str("\"")
     }
 }

@@ -1,14 +1,59 @@
 //! String literals and their escapes, as in Go.
+//!
+//! A Go string may hold any bytes, ours are UTF-8. A byte that an escape names and that is part of no character is kept as
+//! one of the last code points of the last private plane: no label holds these, so such a text matches nothing, prints
+//! back as it was written, and is told as an invalid name where a name is wanted.
+
+use std::fmt::{self, Display, Formatter};
+
+/// This code point and the byte together are what stands for a byte; only bytes from 0x80 on can be part of no character.
+const STRAY_BYTES_START: u32 = 0x10_ff00;
+
+/// The byte that a character stands for, when it stands for one that is part of no UTF-8 character.
+fn stray_byte(c: char) -> Option<u8> {
+    u32::from(c).checked_sub(STRAY_BYTES_START).and_then(|byte| u8::try_from(byte).ok()).filter(|byte| *byte >= 0x80)
+}
+
+/// Whether a text can be a label's name or value: not when its literal named bytes that are not UTF-8.
+#[must_use]
+pub fn is_utf8_text(text: &str) -> bool {
+    text.chars().all(|c| stray_byte(c).is_none())
+}
+
+/// A string literal with the escapes of Go.
+#[derive(Clone, Copy, Debug)]
+pub struct Quoted<'a>(pub &'a str);
+
+impl Display for Quoted<'_> {
+    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        f.write_str("\"")?;
+        for c in self.0.chars() {
+            match c {
+                '"' => f.write_str("\\\"")?,
+                '\\' => f.write_str("\\\\")?,
+                '\n' => f.write_str("\\n")?,
+                '\t' => f.write_str("\\t")?,
+                '\r' => f.write_str("\\r")?,
+                c if c.is_control() => write!(f, "\\u{:04x}", u32::from(c))?,
+                c => match stray_byte(c) {
+                    Some(byte) => write!(f, "\\x{byte:02x}")?,
+                    None => write!(f, "{c}")?,
+                },
+            }
+        }
+        f.write_str("\"")
+    }
+}
 
 /// The text of a literal that still has its quotes. Between backticks nothing is escaped.
 ///
 /// # Errors
-/// What is wrong with an escape, or that the text is not UTF-8.
+/// What is wrong with an escape, or a code point that is not allowed.
 pub(crate) fn unquote(literal: &str) -> Result<String, String> {
     let quote = literal.chars().next().unwrap_or('"');
     let inner = &literal[1..literal.len() - 1];
     if quote == '`' || !inner.contains('\\') {
-        return Ok(inner.to_owned());
+        return checked(inner).map(str::to_owned);
     }
     // Escapes name single bytes, so that the text is put together from bytes and checked in the end.
     let mut bytes = Vec::with_capacity(inner.len());
@@ -18,7 +63,20 @@ pub(crate) fn unquote(literal: &str) -> Result<String, String> {
         rest = take_escape(&rest[at + 1..], quote, &mut bytes)?;
     }
     bytes.extend_from_slice(rest.as_bytes());
-    String::from_utf8(bytes).map_err(|_| format!("string literal {literal} is not valid UTF-8"))
+    let mut text = String::with_capacity(bytes.len());
+    for chunk in bytes.utf8_chunks() {
+        text.push_str(checked(chunk.valid())?);
+        text.extend(chunk.invalid().iter().filter_map(|byte| char::from_u32(STRAY_BYTES_START + u32::from(*byte))));
+    }
+    Ok(text)
+}
+
+/// The code points that stand for bytes cannot be written themselves: the two could not be told apart.
+fn checked(text: &str) -> Result<&str, String> {
+    match text.chars().find(|c| stray_byte(*c).is_some()) {
+        Some(c) => Err(format!("code point U+{:04X} is not allowed", u32::from(c))),
+        None => Ok(text),
+    }
 }
 
 /// Reads one escape after its backslash and returns what follows it.
@@ -102,9 +160,15 @@ mod tests {
             (r#""\xzz""#, "illegal character U+007A 'z' in escape sequence"),
             (r#""\ud800""#, "escape sequence is an invalid Unicode code point"),
             (r#""\777""#, "octal escape is beyond 255"),
-            (r#""a\xc5z""#, r#"string literal "a\xc5z" is not valid UTF-8"#),
         ] {
             assert_eq!(unquote(literal), Err(error.to_owned()), "{literal}");
         }
+    }
+
+    #[test]
+    fn bytes_that_are_no_text_print_back_and_are_told() {
+        let text = unquote(r#""a\xc5z\xff""#).unwrap();
+        assert_eq!(Quoted(&text).to_string(), r#""a\xc5z\xff""#);
+        assert!(!is_utf8_text(&text) && is_utf8_text("aäz"));
     }
 }

@@ -46,8 +46,8 @@ impl Evaluator<'_> {
             Some(param) => self.eval_string(param)?,
             None => String::new(),
         };
-        if label.is_empty() || label.contains(char::REPLACEMENT_CHARACTER) {
-            return Err(QueryError::execution(format!("invalid label name {label:?}")));
+        if label.is_empty() || !bongsu_syntax::is_utf8_text(&label) {
+            return Err(QueryError::execution(format!("invalid label name {}", bongsu_syntax::Quoted(&label))));
         }
         let vector = self.eval_vector(&aggregate.expr, grid)?;
         let (groups, members) = Groups::new(aggregate).members(&vector.series);

@@ -107,9 +107,9 @@ impl LabelEdit {
     }
 }
 
-/// Any text without a replacement character is a label's name; that character stands for bytes that were no UTF-8.
+/// Any UTF-8 text but the empty one is a label's name.
 fn check_label_name(name: &str, function: &str, what: &str) -> Result<(), QueryError> {
-    if name.is_empty() || name.contains(char::REPLACEMENT_CHARACTER) {
+    if name.is_empty() || !bongsu_syntax::is_utf8_text(name) {
         return Err(QueryError::execution(format!("invalid {what} label name in {function}(): {name}")));
     }
     Ok(())
