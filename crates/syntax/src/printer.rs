@@ -42,7 +42,9 @@ impl fmt::Debug for Expr {
 impl Display for NumberLiteral {
     fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
         if self.is_duration {
-            return f.write_str(&format_duration_ms((self.value * 1000.0).round() as i64));
+            // The sign apart, because zero has one too.
+            let sign = if self.value.is_sign_negative() { "-" } else { "" };
+            return write!(f, "{sign}{}", format_duration_ms((self.value.abs() * 1000.0).round() as i64));
         }
         // "+Inf" would be a sign before a literal, which binds less tightly than "^".
         f.write_str(format_float(self.value).trim_start_matches('+'))

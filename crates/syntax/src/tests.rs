@@ -27,6 +27,15 @@ fn check_prints(queries: &[&str], expected: &Expect) {
     expected.assert_eq(&lines);
 }
 
+#[test]
+fn zero_keeps_its_sign() {
+    for text in ["-0s", "0s", "-0", "-1m30s"] {
+        let expr = parse(text, &ParseOptions::default()).unwrap();
+        assert_eq!(expr.to_string(), text);
+        assert_eq!(parse(&expr.to_string(), &ParseOptions::default()).unwrap(), expr, "{text}");
+    }
+}
+
 fn check_errors(queries: &[&str], expected: &Expect) {
     let lines: String = queries.iter().map(|query| format!("{query:36} => {}\n", error(query))).collect();
     expected.assert_eq(&lines);
