@@ -11,6 +11,7 @@ use bongsu_config::{Duration, EnvError, expand_env, nullable};
 use bongsu_exporters::node;
 use bongsu_forward::config::RemoteWrite;
 use bongsu_model::Labels;
+use bongsu_scrape::discovery::TargetGroup;
 use bongsu_scrape::{GlobalConfig, Job, ScrapeConfig, resolve};
 use serde::Deserialize;
 use serde::de::IgnoredAny;
@@ -122,38 +123,46 @@ impl Config {
     }
 
     /// The built-in node exporter every 10 s, pushed to `url`: a newcomer sees rates within half a minute.
-    #[must_use]
-    pub fn for_this_host(url: &str) -> Self {
-        let file = File {
-            exporters: Exporters {
-                node: Some(NodeSection { interval: Duration::from_secs(10), ..NodeSection::default() }),
-            },
-            ..File::default()
-        };
-        let config = Self::resolve(file, Path::new("")).expect("the built-in configuration is valid");
-        config.with_remote_write(url)
+    ///
+    /// # Errors
+    /// When the URL cannot be used.
+    pub fn for_this_host(url: &str) -> Result<Self, ConfigError> {
+        let section = NodeSection { interval: Duration::from_secs(10), ..NodeSection::default() };
+        let file = File { exporters: Exporters { node: Some(section) }, ..File::default() };
+        Self::resolve(file, Path::new(""))?.with_remote_write(url)
     }
 
     /// One more destination.
-    #[must_use]
-    pub fn with_remote_write(mut self, url: &str) -> Self {
-        self.remote_write.push(RemoteWrite { url: url.to_owned(), ..RemoteWrite::default() });
-        self
-    }
-
-    /// Also scrapes the `/metrics` of a Bongsu at `url` (`http://host:port`), as job `bongsu`.
     ///
     /// # Errors
-    /// When the URL is not of that form.
-    pub fn scrape_self(&mut self, url: &str) -> anyhow::Result<()> {
-        let address =
-            url.strip_prefix("http://").ok_or_else(|| anyhow::anyhow!("{url:?} does not start with http://"))?;
-        let yaml = format!(
-            "job_name: bongsu\nscrape_interval: 15s\nstatic_configs: [{{targets: [{address:?}], labels: {{instance: {:?}}}}}]",
-            host_name()
-        );
-        let config = bongsu_config::parse(&yaml, "bongsu")?;
-        self.jobs.extend(resolve(&GlobalConfig::default(), &[config], Path::new(""))?);
+    /// When the URL cannot be used, or stands among the destinations already.
+    pub fn with_remote_write(mut self, url: &str) -> Result<Self, ConfigError> {
+        let invalid = |reason| ConfigError::Section { file: "remote write URL".to_owned(), reason };
+        if !url.starts_with("http://") && !url.starts_with("https://") {
+            return Err(invalid(format!("{url:?} does not start with http:// or https://")));
+        }
+        self.remote_write.push(RemoteWrite { url: url.to_owned(), ..RemoteWrite::default() });
+        RemoteWrite::check_all(&self.remote_write).map_err(|error| invalid(error.to_string()))?;
+        Ok(self)
+    }
+
+    /// Also scrapes the `/metrics` of a Bongsu at `address` (`host:port`), as job `bongsu`.
+    ///
+    /// # Errors
+    /// When the address cannot be a target.
+    pub fn scrape_self(&mut self, address: &str) -> Result<(), ConfigError> {
+        let config = ScrapeConfig {
+            job_name: "bongsu".to_owned(),
+            scrape_interval: Some(Duration::from_secs(15)),
+            static_configs: one_target(address, host_name()),
+            ..ScrapeConfig::default()
+        };
+        let jobs = resolve(&GlobalConfig::default(), &[config], Path::new(""));
+        let invalid = |error: bongsu_scrape::ConfigError| ConfigError::Section {
+            file: "own metrics".to_owned(),
+            reason: error.to_string(),
+        };
+        self.jobs.extend(jobs.map_err(invalid)?);
         Ok(())
     }
 
@@ -177,7 +186,7 @@ impl Config {
         let mut configs = items(file.scrape_configs, "scrape").map_err(fail)?;
         let node = match &file.exporters.node {
             Some(section) => {
-                configs.push(node_job(section).map_err(fail)?);
+                configs.push(node_job(section));
                 Some(node_options(section).map_err(fail)?)
             }
             None => None,
@@ -222,14 +231,20 @@ fn ignored_sections(file: &File) -> Vec<&'static str> {
 }
 
 /// The scrape job of the built-in node exporter: a target whose scheme only our fetcher knows.
-fn node_job(section: &NodeSection) -> Result<ScrapeConfig, String> {
-    let instance = section.instance.clone().unwrap_or_else(host_name);
-    let yaml = format!(
-        "job_name: node\nscheme: {EXPORTER_SCHEME}\nscrape_interval: {interval}\nscrape_timeout: {interval}\n\
-         static_configs: [{{targets: [node], labels: {{instance: {instance:?}}}}}]",
-        interval = section.interval
-    );
-    bongsu_config::parse(&yaml, "exporters.node").map_err(|e| e.to_string())
+fn node_job(section: &NodeSection) -> ScrapeConfig {
+    ScrapeConfig {
+        job_name: "node".to_owned(),
+        scheme: Some(EXPORTER_SCHEME.to_owned()),
+        scrape_interval: Some(section.interval),
+        scrape_timeout: Some(section.interval),
+        static_configs: one_target("node", section.instance.clone().unwrap_or_else(host_name)),
+        ..ScrapeConfig::default()
+    }
+}
+
+fn one_target(address: &str, instance: String) -> Option<Vec<Option<TargetGroup>>> {
+    let labels = [("instance".to_owned(), instance)].into();
+    Some(vec![Some(TargetGroup { targets: vec![address.to_owned()], labels })])
 }
 
 fn node_options(section: &NodeSection) -> Result<node::Options, String> {

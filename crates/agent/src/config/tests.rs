@@ -134,3 +134,16 @@ fn files_of_a_job_are_relative_to_the_file_that_names_them() {
     let headers = config.jobs[0].http.request_headers().unwrap();
     assert_eq!(headers, [("authorization".to_owned(), "Bearer x".to_owned())]);
 }
+
+#[test]
+fn any_instance_name_and_only_real_urls() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("a.yml");
+    std::fs::write(&path, "exporters: {node: {instance: \"서울\\u0301\\t'x'\"}}").unwrap();
+    let config = Config::load(&path).unwrap();
+    let labels = &config.jobs[0].static_groups[0].labels;
+    assert_eq!(labels["instance"], "서울\u{301}\t'x'");
+    let error = config.with_remote_write("centre:9009").unwrap_err().to_string();
+    assert_eq!(error, r#"remote write URL: "centre:9009" does not start with http:// or https://"#);
+    assert!(Config::for_this_host("http://centre/push").unwrap().with_remote_write("http://centre/push").is_err());
+}

@@ -51,8 +51,8 @@ fn configuration(args: ServerArgs) -> anyhow::Result<Config> {
 /// The agent beside the centre pushes over loopback like any other: one way through.
 async fn start_agent(data: &Path, url: &str, stats: bongsu_agent::Readings) -> anyhow::Result<Agent> {
     let url = url.replace("//0.0.0.0:", "//127.0.0.1:").replace("//[::]:", "//[::1]:");
-    let mut config = bongsu_agent::Config::for_this_host(&format!("{url}/api/v1/push"));
-    config.scrape_self(&url)?;
+    let mut config = bongsu_agent::Config::for_this_host(&format!("{url}/api/v1/push"))?;
+    config.scrape_self(url.trim_start_matches("http://"))?;
     Agent::start(config, &data.join("agent"), stats).await.context("cannot start the agent in this process")
 }
 
