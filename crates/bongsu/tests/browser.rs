@@ -40,8 +40,8 @@ fn hosts_and_explore_show_live_data() {
     let binary = Path::new(env!("CARGO_BIN_EXE_bongsu"));
     let centre = Centre::start(binary, &dir.path().join("data"), &["--with-agent"]);
     // Rates on the page need two scrapes of this host, and a little history to point at.
-    wait_for("three scrapes of this host", Duration::from_secs(90), || {
-        let result = centre.query("count_over_time(node_load1[5m]) >= 3", now_seconds());
+    wait_for("four scrapes of this host", Duration::from_secs(90), || {
+        let result = centre.query("count_over_time(node_load1[5m]) >= 4", now_seconds());
         result.as_array().is_some_and(|series| !series.is_empty()).then_some(())
     });
     let shots = web_dir().join("../target/browser-shots");
