@@ -3,6 +3,8 @@
 //! It stands among the words so that the evaluator knows nothing of disks and the store nothing of PromQL: the store, a
 //! test's table in memory and, later, a remote node all answer the same question.
 
+use std::sync::Arc;
+
 use crate::{FloatHistogram, Labels, Matcher};
 
 /// Which series, and which stretch of their time.
@@ -57,7 +59,7 @@ pub struct SampleBuffer {
     /// Their values, stale markers included.
     pub values: Vec<f64>,
     /// Histogram samples, ascending; no time of theirs is among the float samples.
-    pub histograms: Vec<(i64, FloatHistogram)>,
+    pub histograms: Vec<(i64, Arc<FloatHistogram>)>,
 }
 
 impl SampleBuffer {
