@@ -1,10 +1,25 @@
-//! Native histograms with float counts.
+//! Native histograms with float counts, and how they are calculated with.
 //!
-//! The types are here so that buffers, evaluator and store are laid out for them; what computes with them comes with the
-//! native histogram work.
+//! Source of all behaviour here: the Prometheus specification of native histograms and upstream's `model/histogram`.
+
+mod arithmetic;
+mod bounds;
+mod buckets;
+mod reset;
+mod side;
+mod sum;
+mod text;
+mod trim;
+
+#[cfg(test)]
+mod tests;
+
+pub use buckets::Bucket;
+pub use side::BucketSpan;
+pub use sum::{HistogramSum, IncompatibleHistograms, Joined};
 
 /// What is known about a counter reset between this histogram and the one before. Source: Prometheus' histogram model.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub enum ResetHint {
     /// Nothing is known: look at the buckets.
     #[default]
@@ -15,15 +30,6 @@ pub enum ResetHint {
     NotReset,
     /// A gauge histogram: resets have no meaning.
     Gauge,
-}
-
-/// A run of buckets that are next to each other.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct BucketSpan {
-    /// Buckets between the end of the span before (or bucket 0) and the start of this one.
-    pub offset: i32,
-    /// The number of buckets in the run.
-    pub length: u32,
 }
 
 /// A histogram with sparse buckets. Exponential for schemas -4 to 8: bucket i ends at 2^(i × 2^-schema); with custom
@@ -40,7 +46,7 @@ pub struct FloatHistogram {
     pub zero_count: f64,
     /// All observations.
     pub count: f64,
-    /// Sum of all observed values.
+    /// Sum of all observed values. The stale marker here makes the whole sample one.
     pub sum: f64,
     /// Runs of positive buckets.
     pub positive_spans: Vec<BucketSpan>,
@@ -52,4 +58,42 @@ pub struct FloatHistogram {
     pub negative_buckets: Vec<f64>,
     /// Upper bounds of the buckets for schema -53; empty otherwise.
     pub custom_bounds: Vec<f64>,
+}
+
+impl FloatHistogram {
+    /// The schema of histograms whose buckets have bounds of their own.
+    pub const CUSTOM_BUCKETS: i32 = -53;
+
+    /// The exponential schemas, from the coarsest to the finest.
+    pub const EXPONENTIAL_SCHEMAS: std::ops::RangeInclusive<i32> = -4..=8;
+
+    /// Whether the buckets have bounds of their own.
+    #[must_use]
+    pub fn has_custom_buckets(&self) -> bool {
+        self.schema == Self::CUSTOM_BUCKETS
+    }
+
+    /// The sample that says "this series has ended here".
+    #[must_use]
+    pub fn stale() -> Self {
+        Self { sum: crate::STALE_NAN, ..Self::default() }
+    }
+
+    /// Whether it is the stale marker.
+    #[must_use]
+    pub fn is_stale(&self) -> bool {
+        crate::is_stale(self.sum)
+    }
+
+    /// Whether both say the same of what was observed, bit for bit; hints do not count.
+    #[must_use]
+    pub fn same_as(&self, other: &Self) -> bool {
+        let numbers = |h: &Self| [h.count, h.sum, h.zero_threshold, h.zero_count].map(f64::to_bits);
+        let side = |entries: Vec<(i32, f64)>| entries.into_iter().map(|(index, count)| (index, count.to_bits())).collect();
+        let sides = |h: &Self| -> [Vec<(i32, u64)>; 2] { [side(h.positive()), side(h.negative())] };
+        self.schema == other.schema
+            && numbers(self) == numbers(other)
+            && self.custom_bounds == other.custom_bounds
+            && sides(self) == sides(other)
+    }
 }

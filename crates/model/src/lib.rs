@@ -6,6 +6,7 @@
 mod batch;
 mod duration;
 mod histogram;
+mod kahan;
 mod labels;
 mod matcher;
 mod metadata;
@@ -19,11 +20,12 @@ mod time;
 
 pub use batch::{Batch, Sink, SinkError};
 pub use duration::{DurationError, format_duration_ms, parse_duration_ms};
-pub use histogram::{BucketSpan, FloatHistogram, ResetHint};
+pub use histogram::{Bucket, BucketSpan, FloatHistogram, HistogramSum, IncompatibleHistograms, Joined, ResetHint};
+pub use kahan::KahanSum;
 pub use labels::{Labels, LabelsBuilder, LabelsIter, METRIC_NAME, is_legacy_label_name, is_legacy_metric_name};
 pub use matcher::{MatchOp, Matcher};
 pub use metadata::{MetricMetadata, MetricType};
-pub use number::{format_float, parse_float};
+pub use number::{format_float, format_g, parse_float};
 pub use re2::{RegexError, compile_re2};
 pub use relabel::{RelabelAction, RelabelConfig, RelabelError, RelabelRule, relabel};
 pub use sample::{STALE_NAN, STALE_NAN_BITS, Sample, is_stale};

@@ -18,6 +18,22 @@ pub fn format_float(value: f64) -> String {
     }
 }
 
+/// Go's `%g`: the shortest digits that read back the same, with an exponent below 1e-4 and from 1e6 on.
+#[must_use]
+pub fn format_g(value: f64) -> String {
+    if !value.is_finite() || value == 0.0 {
+        return format_float(value);
+    }
+    let scientific = format!("{value:e}");
+    let (mantissa, exponent) = scientific.split_once('e').unwrap_or((&scientific, "0"));
+    let exponent: i32 = exponent.parse().unwrap_or(0);
+    if (-4..6).contains(&exponent) {
+        return format_float(value);
+    }
+    let sign = if exponent < 0 { '-' } else { '+' };
+    format!("{mantissa}e{sign}{:02}", exponent.abs())
+}
+
 /// A float from text as Go's `ParseFloat` reads it: decimals with exponent, hexadecimal floats and integers, underscores
 /// not allowed, `Inf`, `+Inf`, `-Infinity`, `NaN` in any case.
 #[must_use]

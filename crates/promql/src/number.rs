@@ -1,6 +1,7 @@
-//! Floats: sums that keep small terms, the mark of an absent point, Go's way of printing.
+//! Floats: means, the mark of an absent point, texts.
 
 use bongsu_model::STALE_NAN;
+pub(crate) use bongsu_model::{KahanSum, format_g};
 
 /// Stands in a column for "no sample at this step". It is the stale marker: no stored value that is selected has this
 /// pattern, and arithmetic on others gives quiet NaNs, which this one is not. (Only the sign change of one NaN that nobody
@@ -11,45 +12,6 @@ pub(crate) const ABSENT: f64 = STALE_NAN;
 #[inline]
 pub(crate) fn is_present(value: f64) -> bool {
     !bongsu_model::is_stale(value)
-}
-
-/// A sum with Neumaier's compensation, which carries the low bits that a plain float sum loses.
-#[derive(Clone, Copy, Debug, Default)]
-pub(crate) struct KahanSum {
-    pub(crate) sum: f64,
-    pub(crate) compensation: f64,
-}
-
-impl KahanSum {
-    pub(crate) fn new(first: f64) -> Self {
-        Self { sum: first, compensation: 0.0 }
-    }
-
-    #[inline]
-    pub(crate) fn add(&mut self, term: f64) {
-        let total = self.sum + term;
-        if total.is_infinite() {
-            self.compensation = 0.0;
-        } else if self.sum.abs() >= term.abs() {
-            self.compensation += (self.sum - total) + term;
-        } else {
-            self.compensation += (term - total) + self.sum;
-        }
-        self.sum = total;
-    }
-
-    /// Adds another sum, compensation included.
-    pub(crate) fn merge(&mut self, other: Self) {
-        self.add(other.sum);
-        if !self.sum.is_infinite() {
-            self.compensation += other.compensation;
-        }
-    }
-
-    #[inline]
-    pub(crate) fn value(self) -> f64 {
-        self.sum + self.compensation
-    }
 }
 
 /// A mean: the sum over the count as long as the sum does not overflow, an incremental mean from there on.
@@ -80,7 +42,7 @@ impl Mean {
             self.incremental = true;
         }
         let weight = (self.count - 1.0) / self.count;
-        self.state = scaled(self.state, weight);
+        self.state = self.state.scaled(weight);
         self.state.add(value / self.count);
     }
 
@@ -100,8 +62,8 @@ impl Mean {
             (self.state, self.count) = (sum, count);
             return;
         }
-        let mut state = scaled(self.mean_of(self.count), self.count / count);
-        state.merge(scaled(other.mean_of(other.count), other.count / count));
+        let mut state = self.mean_of(self.count).scaled(self.count / count);
+        state.merge(other.mean_of(other.count).scaled(other.count / count));
         *self = Self { count, state, incremental: true };
     }
 
@@ -117,27 +79,8 @@ impl Mean {
     }
 
     fn mean_of(self, count: f64) -> KahanSum {
-        if self.incremental { self.state } else { scaled(self.state, 1.0 / count) }
+        if self.incremental { self.state } else { self.state.scaled(1.0 / count) }
     }
-}
-
-fn scaled(sum: KahanSum, factor: f64) -> KahanSum {
-    KahanSum { sum: sum.sum * factor, compensation: sum.compensation * factor }
-}
-
-/// Go's `%g`: the shortest digits that read back the same, with an exponent below 1e-4 and from 1e6 on.
-pub(crate) fn format_g(value: f64) -> String {
-    if !value.is_finite() || value == 0.0 {
-        return bongsu_model::format_float(value);
-    }
-    let scientific = format!("{value:e}");
-    let (mantissa, exponent) = scientific.split_once('e').unwrap_or((&scientific, "0"));
-    let exponent: i32 = exponent.parse().unwrap_or(0);
-    if (-4..6).contains(&exponent) {
-        return bongsu_model::format_float(value);
-    }
-    let sign = if exponent < 0 { '-' } else { '+' };
-    format!("{mantissa}e{sign}{:02}", exponent.abs())
 }
 
 /// A float as a label value, as OpenMetrics asks for it: `%g`, with `.0` when it would look like an integer.
