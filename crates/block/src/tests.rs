@@ -125,7 +125,7 @@ fn input_that_breaks_the_rules_is_refused() {
     let mut backwards = samples.clone();
     backwards.timestamps_ms.reverse();
     let mut histogram = samples.clone();
-    histogram.histograms.push((3, bongsu_model::FloatHistogram::default()));
+    histogram.histograms.push((3, Arc::default()));
     writer.push(&labels("b"), &samples).unwrap();
     for (name, samples, reason) in [
         ("b", &samples, "cannot store series b in a block: series must come in the order of their labels, each once"),

@@ -11,6 +11,7 @@ mod labels;
 mod matcher;
 mod metadata;
 mod number;
+mod overlay;
 mod re2;
 mod relabel;
 mod sample;
@@ -26,6 +27,7 @@ pub use labels::{Labels, LabelsBuilder, LabelsIter, METRIC_NAME, is_legacy_label
 pub use matcher::{MatchOp, Matcher};
 pub use metadata::{MetricMetadata, MetricType};
 pub use number::{format_float, format_g, parse_float};
+pub use overlay::Mark;
 pub use re2::{RegexError, compile_re2};
 pub use relabel::{RelabelAction, RelabelConfig, RelabelError, RelabelRule, relabel};
 pub use sample::{STALE_NAN, STALE_NAN_BITS, Sample, is_stale};

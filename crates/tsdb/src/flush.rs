@@ -192,11 +192,8 @@ impl TenantFlush<'_> {
             let labels = span::labels(self.frozen.spans.get(*number));
             for (name, writer) in &mut *files {
                 let (start_ms, end_ms) = (name.partition.start_ms(), name.partition.end_ms());
-                let first = all.timestamps_ms.partition_point(|time| *time < start_ms);
-                let end = first + all.timestamps_ms[first..].partition_point(|time| *time <= end_ms);
                 part.clear();
-                part.timestamps_ms.extend_from_slice(&all.timestamps_ms[first..end]);
-                part.values.extend_from_slice(&all.values[first..end]);
+                part.extend_between(&all, start_ms, end_ms);
                 match writer.push(&labels, &part) {
                     Err(error @ bongsu_block::Error::Input { .. }) => _ = self.skipped.get_or_insert(error),
                     outcome => outcome?,

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use bongsu_model::Sample;
+use bongsu_model::{FloatHistogram, Sample};
 use parking_lot::RwLock;
 
 use crate::chunk::Chunk;
@@ -82,6 +82,15 @@ impl Head {
             self.bytes += chunk.append(*sample);
         }
         self.sample_count += samples.len() as u64;
+    }
+
+    /// Appends one native histogram of a series.
+    #[allow(dead_code, reason = "the write path does not decode histograms yet")]
+    pub(crate) fn append_histogram(&mut self, series: u32, timestamp_ms: i64, histogram: &FloatHistogram) {
+        let chunk = &mut self.chunks[series as usize];
+        self.active_count += usize::from(chunk.is_empty());
+        self.bytes += chunk.append_histogram(timestamp_ms, histogram);
+        self.sample_count += 1;
     }
 
     /// Widens the range of times.

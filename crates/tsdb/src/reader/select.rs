@@ -8,7 +8,7 @@ use hashbrown::HashSet;
 
 use super::source_error;
 use crate::blocks::StoredBlock;
-use crate::chunk::{Chunk, View};
+use crate::chunk::{Chunk, LateHistograms, View};
 use crate::head::Frozen;
 use crate::span;
 use crate::table::{Order, Table};
@@ -170,39 +170,14 @@ impl SeriesSet for Selected {
     }
 
     fn read(&self, place: usize, buffer: &mut SampleBuffer) -> Result<(), SourceError> {
-        let first = buffer.timestamps_ms.len();
+        let first = buffer.mark();
         for part in self.parts_of(place) {
-            let middle = buffer.timestamps_ms.len();
+            let middle = buffer.mark();
             self.read_part(*part, buffer)?;
-            merge_tail(buffer, first, middle);
+            buffer.overlay(first, middle);
         }
         Ok(())
     }
-}
-
-/// Sorts the samples from `first` on, which are two sorted stretches that meet at `middle`; of the same time, the one of
-/// the second stretch stays.
-fn merge_tail(buffer: &mut SampleBuffer, first: usize, middle: usize) {
-    let times = &buffer.timestamps_ms;
-    if middle == first || middle == times.len() || times[middle - 1] < times[middle] {
-        return;
-    }
-    // What lies before the newer stretch stays where it is.
-    let first = first + times[first..middle].partition_point(|time| *time < times[middle]);
-    let older: Vec<(i64, f64)> =
-        times[first..middle].iter().copied().zip(buffer.values[first..middle].iter().copied()).collect();
-    let newer: Vec<(i64, f64)> = times[middle..].iter().copied().zip(buffer.values[middle..].iter().copied()).collect();
-    buffer.timestamps_ms.truncate(first);
-    buffer.values.truncate(first);
-    let mut older = older.into_iter().peekable();
-    for (time, value) in newer {
-        while let Some((time, value)) = older.next_if(|(older, _)| *older < time) {
-            buffer.push(time, value);
-        }
-        older.next_if(|(older, _)| *older == time);
-        buffer.push(time, value);
-    }
-    older.for_each(|(time, value)| buffer.push(time, value));
 }
 
 fn check_count(count: usize, series_max: usize) -> Result<(), SourceError> {
@@ -286,6 +261,7 @@ struct CopiedSeries {
     /// Where its bytes and late samples end; they start where those of the series before end.
     bytes_end: usize,
     late_end: usize,
+    late_histograms: Option<Box<LateHistograms>>,
 }
 
 impl HeadCopy {
@@ -329,7 +305,8 @@ impl HeadCopy {
         self.bytes.extend_from_slice(view.bytes);
         self.late.extend_from_slice(view.late);
         let (bytes_end, late_end) = (self.bytes.len(), self.late.len());
-        self.series.push(CopiedSeries { id, count: view.count, bytes_end, late_end });
+        let late_histograms = view.late_histograms.map(|late| Box::new(late.clone()));
+        self.series.push(CopiedSeries { id, count: view.count, bytes_end, late_end, late_histograms });
     }
 
     fn view(&self, place: u32) -> View<'_> {
@@ -343,6 +320,7 @@ impl HeadCopy {
             bytes: &self.bytes[bytes_start..series.bytes_end],
             count: series.count,
             late: &self.late[late_start..series.late_end],
+            late_histograms: series.late_histograms.as_deref(),
         }
     }
 }
