@@ -31,13 +31,13 @@ pub enum Error {
         reason: &'static str,
     },
     /// Written by a later version of this program.
-    #[error("block {path:?} has format version {version}, this program reads version {supported}")]
+    #[error("block {path:?} has format version {version}, this program reads versions 1 to {supported}")]
     Version {
         /// The file.
         path: PathBuf,
         /// Its version.
         version: u32,
-        /// The one that is understood.
+        /// The last one that is understood.
         supported: u32,
     },
     /// The caller pushed something that a block cannot hold.

@@ -7,8 +7,11 @@ use crate::section::{ENTRY_BYTES, KINDS, Kind, SectionEntry, has_checksum};
 
 /// First and last bytes of every block.
 pub(crate) const MAGIC: [u8; 8] = *b"BONGSUBK";
-/// The format that this program writes and reads.
-pub(crate) const VERSION: u32 = 1;
+/// The newest format that this program reads; written when an older one cannot hold the samples, so that a version of
+/// this program that knows the older one only can read what it could have written itself.
+pub(crate) const VERSION: u32 = 2;
+/// The format without native histograms.
+pub(crate) const VERSION_FLOATS: u32 = 1;
 /// Where the pages start.
 pub(crate) const HEADER_BYTES: u64 = MAGIC.len() as u64;
 /// Sections, 6 numbers, checksum, version, magic.
@@ -45,6 +48,7 @@ pub(crate) struct Footer {
     pub sample_count: u64,
     pub chunk_count: u64,
     pub level: u32,
+    pub version: u32,
 }
 
 impl Footer {
@@ -66,7 +70,7 @@ impl Footer {
         numbers.iter().for_each(|number| out.extend_from_slice(&number.to_le_bytes()));
         let crc = crc32c::crc32c(&out);
         out.extend_from_slice(&crc.to_le_bytes());
-        out.extend_from_slice(&VERSION.to_le_bytes());
+        out.extend_from_slice(&self.version.to_le_bytes());
         out.extend_from_slice(&MAGIC);
         out
     }
@@ -88,7 +92,7 @@ impl Footer {
         let numbers = KINDS * ENTRY_BYTES;
         let crc_at = numbers + 6 * 8;
         let (crc, version) = (word(crc_at) as u32, (word(crc_at) >> 32) as u32);
-        if version != VERSION {
+        if !(VERSION_FLOATS..=VERSION).contains(&version) {
             return Err(Error::Version { path: path.to_owned(), version, supported: VERSION });
         }
         if !has_checksum(&footer[..crc_at], crc) {
@@ -110,6 +114,7 @@ impl Footer {
             sample_count: word(numbers + 24),
             chunk_count: word(numbers + 32),
             level: word(numbers + 40) as u32,
+            version,
         })
     }
 

@@ -13,7 +13,9 @@ mod decimal;
 mod dictionary;
 mod error;
 mod footer;
+mod histograms;
 mod merge;
+mod output;
 mod pack;
 mod postings;
 mod reader;
@@ -26,6 +28,7 @@ mod writer;
 
 pub use error::Error;
 pub use footer::BlockMeta;
+pub use histograms::{HISTOGRAM_BUCKETS_MAX, check_histogram};
 pub use merge::merge;
 pub use reader::Block;
 pub use series::LABELS_MAX;

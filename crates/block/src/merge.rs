@@ -11,7 +11,8 @@ use crate::reader::Block;
 use crate::writer::{BlockWriter, WriteOptions};
 
 /// Writes what `blocks` hold into one new block at `path`, series by series: in memory are the samples of one series and
-/// the index of the new block. Of two samples of a series at the same time that of the later block in the list stays.
+/// the index of the new block. Of two samples of a series at the same time that of the later block in the list stays,
+/// whatever kinds they are of.
 /// Samples before [`WriteOptions::start_ms_min`] are left out, and so are series without others.
 ///
 /// Asks `is_cancelled` before every series.
@@ -27,16 +28,17 @@ pub fn merge(
     let start_ms = options.start_ms_min;
     let mut writer = BlockWriter::create(path, options)?;
     let mut inputs = blocks.iter().map(|block| Input::new(block)).collect::<Result<Vec<_>, _>>()?;
-    let (mut samples, mut one, mut scratch) = Default::default();
+    let mut samples = SampleBuffer::default();
     while let Some(labels) = inputs.iter().filter_map(|input| input.labels.as_ref()).min().cloned() {
         if is_cancelled() {
             return Err(Error::Cancelled { path: path.to_owned() });
         }
-        SampleBuffer::clear(&mut samples);
+        samples.clear();
+        let first = samples.mark();
         for input in inputs.iter_mut().filter(|input| input.labels.as_ref() == Some(&labels)) {
-            SampleBuffer::clear(&mut one);
-            input.block.read(input.series, start_ms, i64::MAX, &mut one)?;
-            overlay(&mut samples, &one, &mut scratch);
+            let middle = samples.mark();
+            input.block.read(input.series, start_ms, i64::MAX, &mut samples)?;
+            samples.overlay(first, middle);
             input.advance()?;
         }
         writer.push(&labels, &samples)?;
@@ -69,26 +71,4 @@ impl<'a> Input<'a> {
         self.labels = if more { Some(self.block.labels(self.series)?) } else { None };
         Ok(())
     }
-}
-
-/// Adds `newer` to `samples`, in order of time; at equal times the newer sample stays.
-fn overlay(samples: &mut SampleBuffer, newer: &SampleBuffer, scratch: &mut SampleBuffer) {
-    let (Some(first), last) = (newer.timestamps_ms.first(), samples.timestamps_ms.last()) else { return };
-    if last.is_none_or(|last| last < first) {
-        samples.timestamps_ms.extend_from_slice(&newer.timestamps_ms);
-        samples.values.extend_from_slice(&newer.values);
-        return;
-    }
-    scratch.clear();
-    let mut old = samples.timestamps_ms.iter().copied().zip(samples.values.iter().copied()).peekable();
-    for (time, value) in newer.timestamps_ms.iter().copied().zip(newer.values.iter().copied()) {
-        while let Some((old_time, old_value)) = old.next_if(|(old_time, _)| *old_time <= time) {
-            if old_time < time {
-                scratch.push(old_time, old_value);
-            }
-        }
-        scratch.push(time, value);
-    }
-    old.for_each(|(time, value)| scratch.push(time, value));
-    std::mem::swap(samples, scratch);
 }

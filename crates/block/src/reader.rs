@@ -13,10 +13,11 @@ use crate::bytes::Cursor;
 use crate::dictionary::Dictionary;
 use crate::error::{Damage, Error};
 use crate::footer::{BlockMeta, Footer, HEADER_BYTES};
+use crate::histograms::HISTOGRAMS;
 use crate::section::{KINDS, Kind, has_checksum};
 use crate::series::{ENTRY_BYTES, FRAME_SERIES, SeriesView};
 use crate::times::TimesHead;
-use crate::{times, values};
+use crate::{histograms, times, values};
 
 /// Bytes of an entry of the page directory: where the page ends, and its checksum.
 const PAGE_ENTRY_BYTES: usize = 12;
@@ -187,11 +188,11 @@ impl Block {
             last = Some(labels);
             samples.clear();
             self.read(series, i64::MIN, i64::MAX, &mut samples)?;
-            if !samples.timestamps_ms.is_sorted_by(|a, b| a < b) {
-                return wrong("expected ascending times");
+            if !samples.is_in_order() {
+                return wrong("expected ascending times, each in one kind of samples");
             }
-            if let (Some(first), Some(last)) = (samples.timestamps_ms.first(), samples.timestamps_ms.last()) {
-                (min_time_ms, max_time_ms) = (min_time_ms.min(*first), max_time_ms.max(*last));
+            if let Some((first, last)) = samples.time_range() {
+                (min_time_ms, max_time_ms) = (min_time_ms.min(first), max_time_ms.max(last));
             }
             sample_count += samples.len() as u64;
         }
@@ -323,6 +324,11 @@ fn read_chunk(column: &[u8], values: &[u8], start_ms: i64, end_ms: i64, out: &mu
     let TimesHead { count, first_ms, last_ms } = head;
     if last_ms < start_ms || first_ms > end_ms {
         return Ok(());
+    }
+    if values.first() == Some(&HISTOGRAMS) {
+        let mut times = Vec::new();
+        times::decode_body(head, &mut cursor, &mut times)?;
+        return histograms::decode(values, &times, start_ms, end_ms, &mut out.histograms);
     }
     let old = out.timestamps_ms.len();
     times::decode_body(head, &mut cursor, &mut out.timestamps_ms)?;

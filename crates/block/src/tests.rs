@@ -4,16 +4,44 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 use std::sync::Arc;
 
-use bongsu_model::{Labels, MatchOp, Matcher, STALE_NAN, SampleBuffer};
+use bongsu_model::{BucketSpan, FloatHistogram, Labels, MatchOp, Matcher, STALE_NAN, SampleBuffer};
 use proptest::prelude::*;
 use tempfile::TempDir;
 
 use crate::footer::{FOOTER_BYTES, Footer, HEADER_BYTES};
 use crate::section::Kind;
-use crate::{Block, BlockMeta, BlockWriter, Effort, Error, WriteOptions, merge};
+use crate::{Block, BlockMeta, BlockWriter, Effort, Error, WriteOptions, histograms, merge};
 
-/// Series with their samples, values as bits so that NaN compares.
-type Table = BTreeMap<Labels, BTreeMap<i64, u64>>;
+/// Series with their samples.
+type Table = BTreeMap<Labels, BTreeMap<i64, Value>>;
+
+/// A float by its bits, so that NaN compares, or a histogram.
+#[derive(Clone)]
+enum Value {
+    Float(u64),
+    Histogram(Arc<FloatHistogram>),
+}
+
+impl Value {
+    fn text(&self) -> String {
+        match self {
+            Self::Float(bits) => f64::from_bits(*bits).to_string() + &format!("={bits:x}"),
+            Self::Histogram(histogram) => histograms::tests::text(histogram),
+        }
+    }
+}
+
+impl std::fmt::Debug for Value {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(&self.text())
+    }
+}
+
+impl PartialEq for Value {
+    fn eq(&self, other: &Self) -> bool {
+        self.text() == other.text()
+    }
+}
 
 fn write(path: &Path, table: &Table, options: WriteOptions) -> BlockMeta {
     let mut writer = BlockWriter::create(path, options).unwrap();
@@ -23,9 +51,14 @@ fn write(path: &Path, table: &Table, options: WriteOptions) -> BlockMeta {
     writer.finish().unwrap()
 }
 
-fn buffer(samples: &BTreeMap<i64, u64>) -> SampleBuffer {
+fn buffer(samples: &BTreeMap<i64, Value>) -> SampleBuffer {
     let mut buffer = SampleBuffer::default();
-    samples.iter().for_each(|(time, bits)| buffer.push(*time, f64::from_bits(*bits)));
+    for (time, value) in samples {
+        match value {
+            Value::Float(bits) => buffer.push(*time, f64::from_bits(*bits)),
+            Value::Histogram(histogram) => buffer.histograms.push((*time, Arc::clone(histogram))),
+        }
+    }
     buffer
 }
 
@@ -34,8 +67,10 @@ fn read_between(block: &Block, start_ms: i64, end_ms: i64) -> Result<Table, Erro
     for series in block.select(&[])? {
         let mut samples = SampleBuffer::default();
         block.read(series, start_ms, end_ms, &mut samples)?;
-        let bits = samples.values.iter().map(|value| value.to_bits());
-        table.insert(block.labels(series)?, samples.timestamps_ms.iter().copied().zip(bits).collect());
+        let floats = samples.values.iter().map(|value| Value::Float(value.to_bits()));
+        let floats = samples.timestamps_ms.iter().copied().zip(floats);
+        let histograms = samples.histograms.into_iter().map(|(time, histogram)| (time, Value::Histogram(histogram)));
+        table.insert(block.labels(series)?, floats.chain(histograms).collect());
     }
     Ok(table)
 }
@@ -44,7 +79,24 @@ fn read_all(block: &Block) -> Table {
     read_between(block, i64::MIN, i64::MAX).unwrap()
 }
 
-/// Two hosts, scraped together, and a series that ends.
+/// A histogram that gets more buckets after a while and ends, with floats in its midst.
+fn latency(i: i64) -> Value {
+    let buckets = if i < 30 { 3 } else { 5 };
+    match i {
+        20..25 => Value::Float((i as f64).to_bits()),
+        39 => Value::Histogram(Arc::new(FloatHistogram::stale())),
+        _ => Value::Histogram(Arc::new(FloatHistogram {
+            schema: 3,
+            count: (i * 7) as f64,
+            sum: i as f64 / 3.0,
+            positive_spans: vec![BucketSpan { offset: -3, length: 1 }, BucketSpan { offset: 2, length: buckets - 1 }],
+            positive_buckets: (0..buckets).map(|bucket| (i * i64::from(bucket)) as f64).collect(),
+            ..FloatHistogram::default()
+        })),
+    }
+}
+
+/// Two hosts, scraped together, with a series that ends and one of histograms.
 fn small_table() -> Table {
     let mut table = Table::new();
     for host in ["a", "b"] {
@@ -57,9 +109,12 @@ fn small_table() -> Table {
             ("gone", |i| if i == 39 { STALE_NAN } else { 3.0 }),
         ] {
             let labels = Labels::from_pairs([("__name__", metric), ("instance", host), ("job", "node")]);
-            let samples = (0..40).map(|i| (start + i * 15_000 + i64::from(i == 11) * 3, value(i).to_bits()));
+            let samples =
+                (0..40).map(|i| (start + i * 15_000 + i64::from(i == 11) * 3, Value::Float(value(i).to_bits())));
             table.insert(labels, samples.collect());
         }
+        let labels = Labels::from_pairs([("__name__", "latency_seconds"), ("instance", host), ("job", "node")]);
+        table.insert(labels, (0..40).map(|i| (start + i * 15_000, latency(i))).collect());
     }
     table
 }
@@ -77,7 +132,7 @@ fn what_is_written_is_read() {
     let block = Block::open(&path).unwrap();
     block.verify().unwrap();
     assert_eq!(block.meta(), &written);
-    assert_eq!((written.series_count, written.sample_count, written.chunk_count, written.level), (10, 400, 30, 3));
+    assert_eq!((written.series_count, written.sample_count, written.chunk_count, written.level), (12, 480, 38, 3));
     assert_eq!((written.min_time_ms, written.max_time_ms), (1_700_000_000_000, 1_700_000_588_217));
     assert_eq!(read_all(&block), table);
     assert_eq!(block.label_names().unwrap(), ["__name__", "instance", "job"]);
@@ -121,21 +176,21 @@ fn input_that_breaks_the_rules_is_refused() {
     let path = folder.path().join("one.block");
     let mut writer = BlockWriter::create(&path, WriteOptions::default()).unwrap();
     let labels = |name: &str| Labels::from_pairs([("__name__", name)]);
-    let samples = buffer(&BTreeMap::from([(1, 0), (2, 0)]));
+    let samples = buffer(&BTreeMap::from([(1, Value::Float(0)), (2, Value::Float(0))]));
     let mut backwards = samples.clone();
     backwards.timestamps_ms.reverse();
     let mut histogram = samples.clone();
-    histogram.histograms.push((3, Arc::default()));
+    let mut both = samples.clone();
+    both.histograms.push((2, Arc::default()));
+    let one_bucket = FloatHistogram { positive_buckets: vec![1.0], ..FloatHistogram::default() };
+    histogram.histograms.push((3, Arc::new(one_bucket)));
     writer.push(&labels("b"), &samples).unwrap();
     for (name, samples, reason) in [
         ("b", &samples, "cannot store series b in a block: series must come in the order of their labels, each once"),
         ("a", &samples, "cannot store series a in a block: series must come in the order of their labels, each once"),
-        ("c", &backwards, "cannot store series c in a block: times must ascend"),
-        (
-            "c",
-            &histogram,
-            "cannot store series c in a block: native histograms are not supported by block format version 1",
-        ),
+        ("c", &backwards, "cannot store series c in a block: times must ascend, each in one kind of samples"),
+        ("c", &both, "cannot store series c in a block: times must ascend, each in one kind of samples"),
+        ("c", &histogram, "cannot store series c in a block: a histogram needs as many buckets as its spans tell"),
     ] {
         assert_eq!(writer.push(&labels(name), samples).unwrap_err().to_string(), reason);
     }
@@ -149,7 +204,7 @@ fn later_blocks_win_and_old_samples_go() {
     let block = |name: &str, table: &[(&str, &[(i64, f64)])]| {
         let path = folder.path().join(name);
         let series = table.iter().map(|(metric, samples)| {
-            let bits = samples.iter().map(|(time, value)| (*time, value.to_bits())).collect();
+            let bits = samples.iter().map(|(time, value)| (*time, Value::Float(value.to_bits()))).collect();
             (Labels::from_pairs([("__name__", metric)]), bits)
         });
         write(&path, &series.collect(), WriteOptions::default());
@@ -170,7 +225,9 @@ fn later_blocks_win_and_old_samples_go() {
     let text: Vec<String> = read_all(&merged)
         .iter()
         .map(|(labels, samples)| {
-            let samples = samples.iter().map(|(time, bits)| format!(" {}@{time}", f64::from_bits(*bits)));
+            let samples = buffer(samples);
+            let samples =
+                samples.timestamps_ms.iter().zip(&samples.values).map(|(time, value)| format!(" {value}@{time}"));
             format!("{labels}{}", samples.collect::<String>())
         })
         .collect();
@@ -248,7 +305,11 @@ fn label_sets() -> impl Strategy<Value = Labels> {
 
 fn tables() -> impl Strategy<Value = Table> {
     let bits = prop_oneof![Just(STALE_NAN.to_bits()), (0..50_i32).prop_map(|i| f64::from(i).to_bits()), any::<u64>()];
-    let samples = proptest::collection::btree_map(-1000_i64..1000, bits, 1..60);
+    let values = prop_oneof![
+        5 => bits.prop_map(Value::Float),
+        1 => histograms::tests::histograms().prop_map(|histogram| Value::Histogram(Arc::new(histogram))),
+    ];
+    let samples = proptest::collection::btree_map(-1000_i64..1000, values, 1..60);
     proptest::collection::btree_map(label_sets(), samples, 0..30)
 }
 
@@ -308,7 +369,7 @@ proptest! {
             write(&path, table, WriteOptions { chunk_samples_max: 13, ..WriteOptions::default() });
             blocks.push(Block::open(&path).unwrap());
             for (labels, samples) in table {
-                wanted.entry(labels.clone()).or_default().extend(samples);
+                wanted.entry(labels.clone()).or_default().extend(samples.clone());
             }
         }
         let path = folder.path().join("merged");

@@ -1,21 +1,21 @@
 //! Writes a block from its first byte to its last.
 
-use std::fs::{self, File};
-use std::io::{BufWriter, Write};
-use std::path::{Path, PathBuf};
+use std::path::Path;
+use std::sync::Arc;
 
-use bongsu_model::{Labels, SampleBuffer};
+use bongsu_model::{FloatHistogram, Labels, SampleBuffer};
 use hashbrown::HashMap;
 use xxhash_rust::xxh3::xxh3_128;
 
 use crate::bytes::put_varint;
 use crate::dictionary::PairInterner;
 use crate::error::Error;
-use crate::footer::{BlockMeta, Footer, HEADER_BYTES, MAGIC};
+use crate::footer::{self, BlockMeta, Footer, HEADER_BYTES, MAGIC};
+use crate::output::OutputFile;
 use crate::section::{KINDS, Kind, SectionEntry};
 use crate::series::{LABELS_MAX, SeriesTable};
 use crate::values::{Effort, ValueEncoder};
-use crate::{CHUNK_SAMPLES_MAX, postings, times};
+use crate::{CHUNK_SAMPLES_MAX, histograms, postings, times};
 
 /// A page ends with the series that makes it this large.
 const PAGE_BYTES: usize = 16 << 10;
@@ -64,6 +64,7 @@ pub struct BlockWriter {
     max_time_ms: i64,
     sample_count: u64,
     chunk_count: u64,
+    version: u32,
 }
 
 impl BlockWriter {
@@ -93,48 +94,43 @@ impl BlockWriter {
             max_time_ms: i64::MIN,
             sample_count: 0,
             chunk_count: 0,
+            version: footer::VERSION_FLOATS,
         })
     }
 
     /// Adds a series with all its samples; one without samples is left out.
     ///
     /// # Errors
-    /// [`Error::Input`] when labels or times do not ascend, or there are native histograms, which this version of the
-    /// format cannot hold; [`Error::Full`] at the format's bounds; [`Error::Io`].
+    /// [`Error::Input`] when labels or times do not ascend, when a time is in both kinds of samples, or when a histogram
+    /// breaks a rule of [`crate::check_histogram`]; [`Error::Full`] at the format's bounds; [`Error::Io`].
     pub fn push(&mut self, labels: &Labels, samples: &SampleBuffer) -> Result<(), Error> {
-        if samples.is_empty() {
-            return Ok(());
-        }
+        let Some((first_ms, last_ms)) = samples.time_range() else { return Ok(()) };
         self.check(labels, samples)?;
         let start = self.page.len();
-        let (times, values) = (&samples.timestamps_ms, &samples.values);
-        let chunks = times.len().div_ceil(self.options.chunk_samples_max);
-        let chunk_samples = times.len().div_ceil(chunks);
-        for (times, values) in times.chunks(chunk_samples).zip(values.chunks(chunk_samples)) {
-            self.put_chunk(times, values);
-        }
+        self.put_floats(&samples.timestamps_ms, &samples.values);
+        self.put_histograms(&samples.histograms);
         for (place, (name, value)) in labels.iter().enumerate() {
             let pair = self.interner.intern(name, value, self.series.pair_before(place));
             self.series.push_pair(pair);
         }
         self.series.finish_series((self.page.len() - start) as u64);
         self.last_labels = Some(labels.clone());
-        self.min_time_ms = self.min_time_ms.min(times[0]);
-        self.max_time_ms = self.max_time_ms.max(times[times.len() - 1]);
-        self.sample_count += times.len() as u64;
+        self.min_time_ms = self.min_time_ms.min(first_ms);
+        self.max_time_ms = self.max_time_ms.max(last_ms);
+        self.sample_count += samples.len() as u64;
         if self.page.len() >= PAGE_BYTES { self.flush_page() } else { Ok(()) }
     }
 
     fn check(&self, labels: &Labels, samples: &SampleBuffer) -> Result<(), Error> {
         let refuse = |reason| Err(Error::Input { series: labels.to_string(), reason });
-        if !samples.histograms.is_empty() {
-            return refuse("native histograms are not supported by block format version 1");
-        }
         if samples.timestamps_ms.len() != samples.values.len() {
             return refuse("as many times as values are needed");
         }
-        if !samples.timestamps_ms.is_sorted_by(|a, b| a < b) {
-            return refuse("times must ascend");
+        if !samples.is_in_order() {
+            return refuse("times must ascend, each in one kind of samples");
+        }
+        if let Some(reason) = samples.histograms.iter().find_map(|(_, one)| histograms::check_histogram(one).err()) {
+            return refuse(reason);
         }
         if self.last_labels.as_ref().is_some_and(|last| last >= labels) {
             return refuse("series must come in the order of their labels, each once");
@@ -149,11 +145,31 @@ impl BlockWriter {
         Ok(())
     }
 
-    /// `time column (varint) │ column, if it is new │ bytes of values (varint) │ values`
-    fn put_chunk(&mut self, times: &[i64], values: &[f64]) {
-        self.put_times(times);
-        self.scratch.clear();
-        self.encoder.encode(values, self.options.effort, &mut self.scratch);
+    /// Appends chunks of about the same size.
+    fn put_floats(&mut self, times: &[i64], values: &[f64]) {
+        let chunks = times.len().div_ceil(self.options.chunk_samples_max).max(1);
+        let chunk_samples = times.len().div_ceil(chunks).max(1);
+        for (times, values) in times.chunks(chunk_samples).zip(values.chunks(chunk_samples)) {
+            self.put_times(times);
+            self.scratch.clear();
+            self.encoder.encode(values, self.options.effort, &mut self.scratch);
+            self.put_values();
+        }
+    }
+
+    fn put_histograms(&mut self, samples: &[(i64, Arc<FloatHistogram>)]) {
+        for chunk in histograms::chunks(samples, self.options.chunk_samples_max) {
+            let times: Vec<i64> = chunk.iter().map(|(time, _)| *time).collect();
+            self.put_times(&times);
+            self.scratch.clear();
+            histograms::encode(chunk, &mut self.encoder, self.options.effort, &mut self.scratch);
+            self.put_values();
+            self.version = footer::VERSION;
+        }
+    }
+
+    /// Ends a chunk: `time column (varint) │ column, if it is new │ bytes of values (varint) │ values`
+    fn put_values(&mut self) {
         put_varint(&mut self.page, self.scratch.len() as u64);
         self.page.extend_from_slice(&self.scratch);
         self.chunk_count += 1;
@@ -210,6 +226,7 @@ impl BlockWriter {
             sample_count: self.sample_count,
             chunk_count: self.chunk_count,
             level: self.options.level,
+            version: self.version,
         };
         self.file.write(&footer.encode())?;
         let (path, size_bytes) = self.file.publish()?;
@@ -259,61 +276,5 @@ impl BlockWriter {
             return Err(self.file.full("postings above 4 GiB"));
         }
         Ok((section, sizes))
-    }
-}
-
-/// A file that gets its name when it is whole; removed when it does not come to that.
-#[derive(Debug)]
-struct OutputFile {
-    path: PathBuf,
-    temporary: PathBuf,
-    /// Taken when published.
-    file: Option<BufWriter<File>>,
-    /// Bytes written.
-    offset: u64,
-}
-
-impl OutputFile {
-    fn create(path: &Path) -> Result<Self, Error> {
-        let mut temporary = path.as_os_str().to_owned();
-        temporary.push(".tmp");
-        let temporary = PathBuf::from(temporary);
-        let file = File::create(&temporary).map_err(Error::io("create", &temporary))?;
-        Ok(Self { path: path.to_owned(), temporary, file: Some(BufWriter::with_capacity(1 << 18, file)), offset: 0 })
-    }
-
-    fn write(&mut self, bytes: &[u8]) -> Result<(), Error> {
-        if let Some(file) = &mut self.file {
-            file.write_all(bytes).map_err(Error::io("write", &self.temporary))?;
-        }
-        self.offset += bytes.len() as u64;
-        Ok(())
-    }
-
-    fn full(&self, what: &'static str) -> Error {
-        Error::Full { path: self.path.clone(), what }
-    }
-
-    /// Makes the bytes durable, then the name.
-    fn publish(&mut self) -> Result<(PathBuf, u64), Error> {
-        if let Some(mut file) = self.file.take() {
-            let synced = file.flush().and_then(|()| file.get_ref().sync_all());
-            if let Err(source) = synced.and_then(|()| fs::rename(&self.temporary, &self.path)) {
-                self.file = Some(file);
-                return Err(Error::io("finish", &self.temporary)(source));
-            }
-        }
-        let folder = self.path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
-        File::open(folder).and_then(|folder| folder.sync_all()).map_err(Error::io("sync the folder of", &self.path))?;
-        Ok((self.path.clone(), self.offset))
-    }
-}
-
-impl Drop for OutputFile {
-    fn drop(&mut self) {
-        if self.file.is_some() {
-            // Nobody is left to tell, and a file that stays is swept by whoever owns the folder.
-            let _ = fs::remove_file(&self.temporary);
-        }
     }
 }

@@ -1,15 +1,17 @@
 //! Files of every format version stay readable, and writing stays the same within a version.
 //!
-//! `UPDATE=1 cargo test -p bongsu-block --test golden` writes the file of the current version anew.
+//! `UPDATE=1 cargo test -p bongsu-block --test golden` writes the files anew.
 #![expect(clippy::unwrap_used, reason = "a test: a panic is the failure message")]
 
 use std::fmt::Write as _;
 use std::path::Path;
+use std::sync::Arc;
 
 use bongsu_block::{Block, BlockWriter, Effort, WriteOptions};
-use bongsu_model::{Labels, STALE_NAN, SampleBuffer};
+use bongsu_model::{BucketSpan, FloatHistogram, Labels, ResetHint, STALE_NAN, SampleBuffer};
 
 const VERSION_1: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/data/version-1.block");
+const VERSION_2: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/data/version-2.block");
 
 /// A value by the number of its sample.
 type Value = fn(i64) -> f64;
@@ -44,10 +46,58 @@ fn series() -> Vec<(Labels, SampleBuffer)> {
     all
 }
 
-fn write(path: &Path) {
+/// What needs version 2: native histograms of all layouts, in a series of their own and among floats.
+fn histogram_series() -> Vec<(Labels, SampleBuffer)> {
+    let mut all = Vec::new();
+    for name in ["bounds", "latency"] {
+        let mut samples = SampleBuffer::default();
+        for i in 0..100 {
+            let time_ms = 1_700_000_000_000 + i * 15_000;
+            match (name, i) {
+                ("latency", 40..60) => samples.push(time_ms, i as f64),
+                ("latency", 99) => samples.histograms.push((time_ms, Arc::new(FloatHistogram::stale()))),
+                ("latency", _) => samples.histograms.push((time_ms, Arc::new(latency(i)))),
+                _ => samples.histograms.push((time_ms, Arc::new(with_bounds(i)))),
+            }
+        }
+        all.push((Labels::from_pairs([("__name__", name), ("job", "golden")]), samples));
+    }
+    all
+}
+
+fn latency(i: i64) -> FloatHistogram {
+    FloatHistogram {
+        reset_hint: [ResetHint::Reset, ResetHint::NotReset, ResetHint::Unknown][i.min(2) as usize],
+        schema: 3,
+        zero_threshold: 2.938_735_877_055_719e-39,
+        zero_count: (i / 3) as f64,
+        count: (i * 7) as f64,
+        sum: i as f64 / 7.0,
+        positive_spans: vec![BucketSpan { offset: -4, length: 2 }, BucketSpan { offset: 3, length: 2 }],
+        positive_buckets: vec![i as f64, 5.0, (i * i % 11) as f64, 0.5],
+        negative_spans: vec![BucketSpan { offset: 1, length: 1 }],
+        negative_buckets: vec![if i == 7 { -0.0 } else { i as f64 }],
+        custom_bounds: Vec::new(),
+    }
+}
+
+fn with_bounds(i: i64) -> FloatHistogram {
+    FloatHistogram {
+        reset_hint: ResetHint::Gauge,
+        schema: FloatHistogram::CUSTOM_BUCKETS,
+        count: i as f64,
+        sum: 12.5,
+        positive_spans: vec![BucketSpan { offset: 0, length: 3 }],
+        positive_buckets: vec![1.0, i as f64, 2.0],
+        custom_bounds: vec![0.1, if i < 70 { 0.5 } else { 0.6 }],
+        ..FloatHistogram::default()
+    }
+}
+
+fn write(path: &Path, series: &[(Labels, SampleBuffer)]) {
     let options = WriteOptions { effort: Effort::Small, chunk_samples_max: 64, level: 1, start_ms_min: 0 };
     let mut writer = BlockWriter::create(path, options).unwrap();
-    series().iter().for_each(|(labels, samples)| writer.push(labels, samples).unwrap());
+    series.iter().for_each(|(labels, samples)| writer.push(labels, samples).unwrap());
     writer.finish().unwrap();
 }
 
@@ -57,32 +107,41 @@ fn print(labels: &Labels, samples: &SampleBuffer) -> String {
     for (time, value) in samples.timestamps_ms.iter().zip(&samples.values) {
         write!(text, " {:016x}@{time}", value.to_bits()).unwrap();
     }
+    for (time, histogram) in &samples.histograms {
+        write!(text, " {histogram:?}@{time}").unwrap();
+    }
     text
 }
 
-#[test]
-fn version_1_is_read() {
+#[track_caller]
+fn check_golden(golden: &str, series: &[(Labels, SampleBuffer)]) {
     if std::env::var_os("UPDATE").is_some() {
-        write(Path::new(VERSION_1));
+        write(Path::new(golden), series);
     }
-    let block = Block::open(Path::new(VERSION_1)).unwrap();
+    let block = Block::open(Path::new(golden)).unwrap();
     block.verify().unwrap();
     let numbers = block.select(&[]).unwrap();
-    assert_eq!(numbers.len(), series().len());
-    for (number, (labels, samples)) in numbers.into_iter().zip(series()) {
+    assert_eq!(numbers.len(), series.len());
+    for (number, (labels, samples)) in numbers.into_iter().zip(series) {
         let mut back = SampleBuffer::default();
         block.read(number, i64::MIN, i64::MAX, &mut back).unwrap();
-        assert_eq!(print(&block.labels(number).unwrap(), &back), print(&labels, &samples));
+        assert_eq!(print(&block.labels(number).unwrap(), &back), print(labels, samples));
     }
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("new.block");
+    write(&path, series);
+    assert!(
+        std::fs::read(&path).unwrap() == std::fs::read(golden).unwrap(),
+        "the writer makes other bytes than those in {golden}: fine if meant (and readable), then run with UPDATE=1"
+    );
 }
 
 #[test]
-fn the_same_bytes_are_written() {
-    let folder = tempfile::tempdir().unwrap();
-    let path = folder.path().join("new.block");
-    write(&path);
-    assert!(
-        std::fs::read(&path).unwrap() == std::fs::read(VERSION_1).unwrap(),
-        "the writer makes other bytes than those in {VERSION_1}: fine if meant (and readable), then run with UPDATE=1"
-    );
+fn version_1_is_read_and_written_for_floats() {
+    check_golden(VERSION_1, &series());
+}
+
+#[test]
+fn version_2_is_read_and_written_for_histograms() {
+    check_golden(VERSION_2, &histogram_series());
 }

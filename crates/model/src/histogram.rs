@@ -89,7 +89,8 @@ impl FloatHistogram {
     #[must_use]
     pub fn same_as(&self, other: &Self) -> bool {
         let numbers = |h: &Self| [h.count, h.sum, h.zero_threshold, h.zero_count].map(f64::to_bits);
-        let side = |entries: Vec<(i32, f64)>| entries.into_iter().map(|(index, count)| (index, count.to_bits())).collect();
+        let side =
+            |entries: Vec<(i32, f64)>| entries.into_iter().map(|(index, count)| (index, count.to_bits())).collect();
         let sides = |h: &Self| -> [Vec<(i32, u64)>; 2] { [side(h.positive()), side(h.negative())] };
         self.schema == other.schema
             && numbers(self) == numbers(other)

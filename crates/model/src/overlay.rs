@@ -19,6 +19,26 @@ impl SampleBuffer {
         Mark { floats: self.timestamps_ms.len(), histograms: self.histograms.len() }
     }
 
+    /// First and last time of a buffer whose samples are in order; `None` without samples.
+    #[must_use]
+    pub fn time_range(&self) -> Option<(i64, i64)> {
+        let floats = self.timestamps_ms.first().copied().zip(self.timestamps_ms.last().copied());
+        let histograms = self.histograms.first().zip(self.histograms.last()).map(|(first, last)| (first.0, last.0));
+        match (floats, histograms) {
+            (Some(a), Some(b)) => Some((a.0.min(b.0), a.1.max(b.1))),
+            (one, other) => one.or(other),
+        }
+    }
+
+    /// Whether the times of each kind ascend and no time is in both kinds: what readers of the buffer may rely on.
+    #[must_use]
+    pub fn is_in_order(&self) -> bool {
+        let mut histograms = self.histograms.iter().map(|(time, _)| *time).peekable();
+        self.timestamps_ms.is_sorted_by(|a, b| a < b)
+            && self.histograms.is_sorted_by(|a, b| a.0 < b.0)
+            && (self.histograms.is_empty() || self.timestamps_ms.iter().all(|time| !advance_to(&mut histograms, *time)))
+    }
+
     /// Makes one stretch of two that are each in order: `first..middle`, and `middle..` with what was written later. Of
     /// two samples with the same time the later one stays, also when one is a float and the other a histogram.
     pub fn overlay(&mut self, first: Mark, mut middle: Mark) {
@@ -145,6 +165,20 @@ mod tests {
         proptest::collection::btree_map(0_i64..30, (any::<bool>(), 0_u32..1000), 0..20)
     }
 
+    #[test]
+    fn times_out_of_order_are_noticed() {
+        let buffer = |floats: &[i64], histograms: &[i64]| {
+            let mut buffer = SampleBuffer::default();
+            floats.iter().for_each(|time| buffer.push(*time, 0.0));
+            buffer.histograms.extend(histograms.iter().map(|time| (*time, Arc::default())));
+            buffer
+        };
+        assert!(buffer(&[1, 3, 5], &[2, 4, 6]).is_in_order());
+        for (floats, histograms) in [(&[1, 1][..], &[][..]), (&[], &[2, 1]), (&[1, 3, 5], &[0, 5, 6]), (&[7], &[7])] {
+            assert!(!buffer(floats, histograms).is_in_order(), "{floats:?} {histograms:?}");
+        }
+    }
+
     proptest! {
         #[test]
         fn the_later_of_two_samples_stays(
@@ -173,6 +207,9 @@ mod tests {
             model.retain(|time, _| range.0 <= *time && *time <= range.1);
             push(&mut wanted, &model);
             prop_assert_eq!(format!("{some:?}"), format!("{wanted:?}"));
+            prop_assert!(all.is_in_order());
+            let range = |stretch: &Stretch| stretch.keys().next().copied().zip(stretch.keys().next_back().copied());
+            prop_assert_eq!(some.time_range(), range(&model));
         }
     }
 }

@@ -36,7 +36,10 @@ fn buckets_end_at_powers_of_the_resolution() {
     ] {
         assert_eq!(buckets::exponential_bound(index, schema), bound, "{index} {schema}");
     }
-    assert_eq!(custom(&[-2.0, 3.0], &[1.0, 2.0, 3.0]).to_string(), "{count:6, sum:0, [-Inf,-2]:1, (-2,3]:2, (3,+Inf]:3}");
+    assert_eq!(
+        custom(&[-2.0, 3.0], &[1.0, 2.0, 3.0]).to_string(),
+        "{count:6, sum:0, [-Inf,-2]:1, (-2,3]:2, (3,+Inf]:3}"
+    );
 }
 
 #[test]
@@ -55,7 +58,8 @@ fn sums_have_the_coarser_resolution_and_the_wider_zero_bucket() {
 
 #[test]
 fn different_bounds_are_reconciled_and_kinds_are_not() {
-    let (sum, joined) = custom(&[1.0, 2.0, 4.0], &[1.0, 2.0, 3.0, 4.0]).plus(&custom(&[2.0, 5.0], &[1.0, 1.0, 1.0])).unwrap();
+    let (sum, joined) =
+        custom(&[1.0, 2.0, 4.0], &[1.0, 2.0, 3.0, 4.0]).plus(&custom(&[2.0, 5.0], &[1.0, 1.0, 1.0])).unwrap();
     assert!(joined.bounds_reconciled);
     assert_eq!((sum.custom_bounds.as_slice(), sum.positive()), (&[2.0][..], vec![(0, 4.0), (1, 9.0)]));
     assert!(custom(&[1.0], &[]).plus(&positive(0, 0, &[1.0])).is_err());
