@@ -3,7 +3,8 @@
 //! ```text
 //! push/   remote_write in: four paths, one handler
 //! prom/   Prometheus' read API, at /api/v1 and /prometheus/api/v1
-//! admin   flush and compact
+//! admin   operators' actions
+//! cors    pages of other origins
 //! health  /-/ready, /-/healthy, /metrics
 //! page    the web UI, for every other path
 //! ```
@@ -12,6 +13,7 @@
 //! Engines are synchronous: queries run on the blocking pool and stop when their client goes away.
 
 mod admin;
+mod cors;
 mod error;
 mod health;
 mod metrics;
@@ -31,7 +33,7 @@ use axum::response::Response;
 use axum::routing::{get, post};
 
 pub use metrics::METRICS;
-pub use state::{Api, ApiLimits, ApiOptions, BuildInfo};
+pub use state::{Api, ApiLimits, ApiOptions, BuildInfo, ServerInfo};
 
 /// All routes over one state.
 pub fn router(api: Arc<Api>) -> Router {
@@ -42,12 +44,15 @@ pub fn router(api: Arc<Api>) -> Router {
         .nest("/api/v1", v1)
         .route("/-/ready", get(health::ready))
         .route("/-/healthy", get(health::healthy))
-        .route("/metrics", get(health::metrics));
+        .route("/metrics", get(health::metrics))
+        .route("/federate", get(prom::federate))
+        .route("/prometheus/federate", get(prom::federate));
     for path in pushes {
         router = router.route(path, post(push::push));
     }
     router = router.route("/prometheus/api/v1/write", post(push::push)).fallback(page::page);
-    bongsu_net::compressed(router.with_state(Arc::clone(&api)).layer(middleware::from_fn(count)))
+    let router = router.with_state(Arc::clone(&api)).layer(middleware::from_fn_with_state(api, cors::cors));
+    bongsu_net::compressed(router.layer(middleware::from_fn(count)))
 }
 
 /// Counts requests by route group and status, and times them.

@@ -53,10 +53,12 @@ pub(crate) fn handler_of(path: &str) -> &'static str {
         Some("label") => "label_values",
         Some("metadata") => "metadata",
         Some("status") => "status",
+        Some("cardinality") => "cardinality",
         Some("admin") => "admin",
         Some(_) => "api_other",
         None if path.starts_with("/-/") => "health",
         None if path == "/metrics" => "metrics",
+        None if path == "/federate" => "federate",
         None => "page",
     }
 }

@@ -1,15 +1,20 @@
 //! Parameters: from the query string and, for a POST, from the form body.
 
+mod multipart;
+mod time;
+
 use std::sync::Arc;
 
 use axum::extract::{FromRequest, Request};
-use bongsu_model::{Matcher, parse_duration_ms, parse_float};
+use bongsu_model::Matcher;
 use bongsu_syntax::{Duration, ExprKind, Extent, ParseOptions};
+use http::header;
 
 use crate::error::ApiError;
 use crate::state::Api;
 
-/// The parameters of a request, in the order of their arrival: those of the body first, as Go's `Form` has them.
+/// The parameters of a request in the order in which Go's `Form` has them: those of a form body first, those of a
+/// multipart body last.
 pub(crate) struct Params(Vec<(String, String)>);
 
 impl FromRequest<Arc<Api>> for Params {
@@ -17,15 +22,20 @@ impl FromRequest<Arc<Api>> for Params {
 
     async fn from_request(request: Request, api: &Arc<Api>) -> Result<Self, ApiError> {
         let (parts, body) = request.into_parts();
-        let mut pairs = Vec::new();
-        if parts.method == http::Method::POST {
-            let body = bongsu_net::read_body(body, api.limits.form_body_bytes_max)
-                .await
-                .map_err(|error| ApiError::bad_data(error.to_string()))?;
-            pairs.extend(form_urlencoded::parse(&body).into_owned());
+        let query = form_urlencoded::parse(parts.uri.query().unwrap_or("").as_bytes()).into_owned();
+        if !matches!(parts.method, http::Method::POST | http::Method::PUT) {
+            return Ok(Self(query.collect()));
         }
-        pairs.extend(form_urlencoded::parse(parts.uri.query().unwrap_or("").as_bytes()).into_owned());
-        Ok(Self(pairs))
+        let body = bongsu_net::read_body(body, api.limits.form_body_bytes_max)
+            .await
+            .map_err(|error| ApiError::bad_data(error.to_string()))?;
+        let kind = parts.headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or("");
+        let Some(boundary) = multipart::boundary_of(kind) else {
+            return Ok(Self(form_urlencoded::parse(&body).into_owned().chain(query).collect()));
+        };
+        let fields = multipart::parse(&body, boundary)
+            .map_err(|error| ApiError::bad_data(format!("error parsing form values: {error}")))?;
+        Ok(Self(query.chain(fields).collect()))
     }
 }
 
@@ -35,52 +45,91 @@ impl Params {
         self.0.iter().find(|(n, _)| n == name).map(|(_, value)| value.as_str()).filter(|value| !value.is_empty())
     }
 
-    /// A parameter that must be there.
-    pub(crate) fn required(&self, name: &str) -> Result<&str, ApiError> {
-        self.get(name).ok_or_else(|| ApiError::bad_parameter(name, "it is missing or empty"))
+    /// The first value of a parameter, "" without one: what has to be there is refused by its own reader.
+    pub(crate) fn text(&self, name: &str) -> &str {
+        self.get(name).unwrap_or("")
     }
 
-    /// A point in time in milliseconds: Unix seconds with fraction, or RFC 3339.
+    /// All values of a parameter.
+    pub(crate) fn all<'a>(&'a self, name: &'a str) -> impl Iterator<Item = &'a str> {
+        self.0.iter().filter(move |(n, _)| n == name).map(|(_, value)| value.as_str())
+    }
+
+    /// A point in time in milliseconds that has to be there.
+    pub(crate) fn required_time_ms(&self, name: &str) -> Result<i64, ApiError> {
+        time::parse_time_ms(self.text(name)).map_err(|error| ApiError::bad_parameter(name, error))
+    }
+
+    /// A point in time in milliseconds, if it is given.
     pub(crate) fn time_ms(&self, name: &str) -> Result<Option<i64>, ApiError> {
-        self.get(name).map(|text| parse_time_ms(text).map_err(|e| ApiError::bad_parameter(name, e))).transpose()
+        let parse = |text| {
+            let outcome = time::parse_time_ms(text);
+            outcome.map_err(|e| ApiError::bad_parameter(name, format!("Invalid time value for '{name}': {e}")))
+        };
+        self.get(name).map(parse).transpose()
     }
 
-    /// A length of time in milliseconds: seconds with fraction, or Prometheus' notation.
+    /// A length of time in milliseconds that has to be there.
+    pub(crate) fn required_duration_ms(&self, name: &str) -> Result<i64, ApiError> {
+        time::parse_span_ms(self.text(name)).map_err(|error| ApiError::bad_parameter(name, error))
+    }
+
+    /// A length of time in milliseconds, if it is given.
     pub(crate) fn duration_ms(&self, name: &str) -> Result<Option<i64>, ApiError> {
-        self.get(name).map(|text| parse_span_ms(text).map_err(|e| ApiError::bad_parameter(name, e))).transpose()
+        self.get(name).map(|_| self.required_duration_ms(name)).transpose()
+    }
+
+    /// `lookback_delta` in milliseconds; zero and less mean the default, as in Prometheus.
+    pub(crate) fn lookback_ms(&self) -> Result<Option<i64>, ApiError> {
+        let parse = |text| {
+            let outcome = time::parse_span_ms(text);
+            outcome.map_err(|error| ApiError::bad_data(format!("error parsing lookback delta duration: {error}")))
+        };
+        Ok(self.get("lookback_delta").map(parse).transpose()?.filter(|ms| *ms > 0))
     }
 
     /// `limit`: how many results at most; 0 and absent mean all.
     pub(crate) fn limit(&self) -> Result<usize, ApiError> {
         let Some(text) = self.get("limit") else { return Ok(usize::MAX) };
-        match text.parse::<i64>() {
+        match parse_integer(text) {
             Ok(0) => Ok(usize::MAX),
             Ok(limit) if limit > 0 => Ok(usize::try_from(limit).unwrap_or(usize::MAX)),
             Ok(_) => Err(ApiError::bad_parameter("limit", "limit must be non-negative")),
-            Err(_) => Err(ApiError::bad_parameter("limit", format!("cannot parse {text:?} to a number"))),
+            Err(error) => Err(ApiError::bad_parameter("limit", error)),
         }
     }
 
-    /// The selectors of all `match[]` parameters.
-    pub(crate) fn matchers(&self) -> Result<Vec<Vec<Matcher>>, ApiError> {
-        let texts = self.0.iter().filter(|(name, _)| name == "match[]").map(|(_, value)| value);
-        texts.map(|text| parse_selector(text).map_err(|e| ApiError::bad_parameter("match[]", e))).collect()
+    /// The selectors of all `match[]` parameters, each with a matcher that a series without labels does not fulfil.
+    ///
+    /// # Errors
+    /// The text alone: where it is shown, and how, differs from request to request.
+    pub(crate) fn matchers(&self) -> Result<Vec<Vec<Matcher>>, String> {
+        let sets = self.all("match[]").map(parse_selector).collect::<Result<Vec<_>, String>>()?;
+        if sets.iter().any(|set| set.iter().all(Matcher::matches_empty)) {
+            return Err("match[] must contain at least one non-empty matcher".to_owned());
+        }
+        Ok(sets)
     }
 
-    /// `start` and `end`, with everything as default.
+    /// `start` and `end`, with everything as default. An end before the start is an empty range.
     pub(crate) fn time_range_ms(&self) -> Result<(i64, i64), ApiError> {
-        let start = self.time_ms("start")?.unwrap_or(i64::MIN);
-        let end = self.time_ms("end")?.unwrap_or(i64::MAX);
-        if end < start {
-            return Err(ApiError::bad_data("invalid parameter \"end\": end timestamp must not be before start time"));
-        }
-        Ok((start, end))
+        Ok((self.time_ms("start")?.unwrap_or(i64::MIN), self.time_ms("end")?.unwrap_or(i64::MAX)))
     }
 }
 
+/// An integer as Go's `Atoi` reads it, and what that says of others.
+pub(crate) fn parse_integer(text: &str) -> Result<i64, String> {
+    text.parse::<i64>().map_err(|error| {
+        use std::num::IntErrorKind::{NegOverflow, PosOverflow};
+        let beyond = matches!(error.kind(), PosOverflow | NegOverflow);
+        format!("strconv.Atoi: parsing {text:?}: {}", if beyond { "value out of range" } else { "invalid syntax" })
+    })
+}
+
 /// A selector such as `up{job="a"}`, without offset, range or anything else.
-fn parse_selector(text: &str) -> Result<Vec<Matcher>, String> {
-    let expr = bongsu_syntax::parse(text, &ParseOptions::default()).map_err(|e| e.to_string())?;
+pub(crate) fn parse_selector(text: &str) -> Result<Vec<Matcher>, String> {
+    let options = ParseOptions { empty_selectors: true, ..ParseOptions::default() };
+    let expr = bongsu_syntax::parse(text, &options).map_err(|e| e.to_string())?;
     match expr.kind {
         ExprKind::Vector(ref selector)
             if selector.at.is_none() && selector.offset == Duration::ZERO && selector.extent == Extent::Plain =>
@@ -88,35 +137,6 @@ fn parse_selector(text: &str) -> Result<Vec<Matcher>, String> {
             Ok(selector.matchers.clone())
         }
         _ => Err(format!("expected a series selector such as up{{job=\"a\"}}, found {text:?}")),
-    }
-}
-
-fn parse_time_ms(text: &str) -> Result<i64, String> {
-    if let Some(seconds) = parse_float(text).filter(|s| s.is_finite()) {
-        let ms = (seconds * 1000.0).round();
-        return if ms.abs() < 9e18 {
-            Ok(ms as i64)
-        } else {
-            Err(format!("cannot parse {text:?} to a valid timestamp"))
-        };
-    }
-    match text {
-        // Go clients send these for "everything".
-        "-292273086-05-16T16:47:06Z" => return Ok(i64::MIN),
-        "+292277025-08-18T07:12:54.999999999Z" | "292277025-08-18T07:12:54.999999999Z" => return Ok(i64::MAX),
-        _ => {}
-    }
-    text.parse::<jiff::Timestamp>()
-        .map(jiff::Timestamp::as_millisecond)
-        .map_err(|_| format!("cannot parse {text:?} to a valid timestamp"))
-}
-
-fn parse_span_ms(text: &str) -> Result<i64, String> {
-    let fail = || format!("cannot parse {text:?} to a valid duration");
-    match parse_float(text) {
-        Some(seconds) if seconds.is_finite() && (seconds * 1e9).abs() < 9.2e18 => Ok((seconds * 1000.0) as i64),
-        Some(_) => Err(format!("{}. It overflows int64", fail())),
-        None => parse_duration_ms(text).map_err(|_| fail()),
     }
 }
 
@@ -129,38 +149,40 @@ mod tests {
     }
 
     #[test]
-    fn times_in_every_form() {
-        for (text, ms) in [
-            ("1435781430.781", 1_435_781_430_781),
-            ("1435781430", 1_435_781_430_000),
-            ("-1.5", -1500),
-            ("2015-07-01T20:10:30.781Z", 1_435_781_430_781),
-            ("2015-07-01T22:10:30%2B02:00", 1_435_781_430_000),
-            ("-292273086-05-16T16:47:06Z", i64::MIN),
-        ] {
-            assert_eq!(params(&format!("time={text}")).time_ms("time").unwrap(), Some(ms), "{text}");
-        }
-        let error = params("time=noon").time_ms("time").unwrap_err();
-        assert_eq!(error.message, r#"invalid parameter "time": cannot parse "noon" to a valid timestamp"#);
+    fn a_time_that_may_be_absent_is_refused_in_more_words() {
+        let p = params("time=noon&end=1");
+        let expected =
+            r#"invalid parameter "time": Invalid time value for 'time': cannot parse "noon" to a valid timestamp"#;
+        assert_eq!(p.time_ms("time").unwrap_err().message, expected);
+        let expected = r#"invalid parameter "start": cannot parse "" to a valid timestamp"#;
+        assert_eq!(p.required_time_ms("start").unwrap_err().message, expected);
+        assert_eq!(p.time_ms("none").unwrap(), None);
     }
 
     #[test]
     fn spans_limits_and_absent_ones() {
-        let p = params("step=1m&x=0.5&limit=0&bad=5x");
+        let p = params("step=1m&limit=0&bad=5x&lookback_delta=-1");
         assert_eq!(p.duration_ms("step").unwrap(), Some(60_000));
-        assert_eq!(p.duration_ms("x").unwrap(), Some(500));
         assert_eq!(p.duration_ms("none").unwrap(), None);
+        assert_eq!(p.lookback_ms().unwrap(), None);
         assert_eq!(p.limit().unwrap(), usize::MAX);
         assert!(p.duration_ms("bad").is_err());
-        assert!(params("limit=-1").limit().is_err());
-        assert!(params("start=2&end=1").time_range_ms().is_err());
+        assert_eq!(
+            params("limit=-1").limit().unwrap_err().message,
+            r#"invalid parameter "limit": limit must be non-negative"#
+        );
+        let expected = r#"invalid parameter "limit": strconv.Atoi: parsing "x": invalid syntax"#;
+        assert_eq!(params("limit=x").limit().unwrap_err().message, expected);
+        assert_eq!(params("start=2&end=1").time_range_ms().unwrap(), (2000, 1000));
     }
 
     #[test]
-    fn selectors_only() {
+    fn selectors_only_and_none_that_selects_everything() {
         assert_eq!(params("match[]=up%7Ba=%22b%22%7D").matchers().unwrap()[0].len(), 2);
         assert!(params("match[]=up%2B1").matchers().is_err());
         assert!(params("match[]=up+offset+5m").matchers().is_err());
         assert!(params("match[]=up%5B5m%5D").matchers().is_err());
+        let everything = params("match[]=up&match[]=%7Ba=~%22.*%22%7D").matchers();
+        assert_eq!(everything.unwrap_err(), "match[] must contain at least one non-empty matcher");
     }
 }

@@ -1,11 +1,18 @@
-//! Prometheus' read API. Source: "HTTP API" of the Prometheus 3 documentation.
+//! Prometheus' read API, and Mimir's cardinality API. Sources: "HTTP API" of the Prometheus 3 documentation, and Mimir's
+//! HTTP API reference. What differs is listed in `docs/api.md`.
 
+mod ast;
+mod cardinality;
+mod federate;
 mod format;
 mod json;
 mod labels;
 mod metadata;
 mod query;
+mod stats;
 mod status;
+mod targets;
+mod tsdb;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -27,14 +34,30 @@ pub(crate) fn routes() -> Router<Arc<Api>> {
         .route("/query_range", get(query::range).post(query::range))
         .route("/query_exemplars", get(query::exemplars).post(query::exemplars))
         .route("/format_query", get(format::format_query).post(format::format_query))
+        .route("/parse_query", get(format::parse_query).post(format::parse_query))
         .route("/series", get(labels::series).post(labels::series))
         .route("/labels", get(labels::names).post(labels::names))
         .route("/label/{name}/values", get(labels::values))
         .route("/metadata", get(metadata::metadata))
+        .route("/targets", get(targets::targets))
+        .route("/targets/metadata", get(targets::metadata))
+        .route("/scrape_pools", get(targets::scrape_pools))
+        .route("/alertmanagers", get(targets::alertmanagers))
         .route("/rules", get(status::rules))
         .route("/alerts", get(status::alerts))
+        .route("/notifications", get(status::notifications))
+        .route("/features", get(status::features))
         .route("/status/buildinfo", get(status::build_info))
+        .route("/status/config", get(status::config))
+        .route("/status/flags", get(status::flags))
+        .route("/status/runtimeinfo", get(status::runtime_info))
+        .route("/status/walreplay", get(status::wal_replay))
+        .route("/status/tsdb", get(tsdb::status))
+        .route("/cardinality/label_names", get(cardinality::label_names).post(cardinality::label_names))
+        .route("/cardinality/label_values", get(cardinality::label_values).post(cardinality::label_values))
 }
+
+pub(crate) use federate::federate;
 
 /// `{"status":"success","data":…}` around a finished text.
 fn success(data: &str) -> Response {

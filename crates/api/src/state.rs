@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use bongsu_model::Clock;
+use bongsu_model::{Clock, Matcher};
 use bongsu_promql::Engine;
 use bongsu_telemetry::Registry;
 use bongsu_tsdb::Store;
@@ -52,6 +52,21 @@ pub struct BuildInfo {
     pub revision: &'static str,
 }
 
+/// What the status endpoints say of the process.
+#[derive(Clone, Debug, Default)]
+pub struct ServerInfo {
+    /// When it was started, milliseconds.
+    pub started_ms: i64,
+    /// The host's name.
+    pub hostname: String,
+    /// How long and how much is kept, as a person reads it.
+    pub retention: String,
+    /// The settings in effect, as a configuration file has them.
+    pub config_yaml: String,
+    /// The settings in effect by the names of flags.
+    pub flags: Vec<(String, String)>,
+}
+
 /// What the state is made of.
 pub struct ApiOptions {
     /// Where samples are.
@@ -66,6 +81,12 @@ pub struct ApiOptions {
     pub limits: ApiLimits,
     /// Who we are.
     pub build: BuildInfo,
+    /// What is told of the process.
+    pub info: ServerInfo,
+    /// Whether data may be deleted and snapshots taken over HTTP.
+    pub admin_enabled: bool,
+    /// Which origins' pages may read the API: a condition on the `Origin` header.
+    pub cors_origin: Matcher,
 }
 
 /// The state behind all routes.
@@ -76,6 +97,9 @@ pub struct Api {
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) limits: ApiLimits,
     pub(crate) build: BuildInfo,
+    pub(crate) info: ServerInfo,
+    pub(crate) admin_enabled: bool,
+    pub(crate) cors_origin: Matcher,
     /// One permit per KiB of a push under way.
     pub(crate) push_slots: Semaphore,
     pub(crate) query_slots: Arc<Semaphore>,
@@ -95,6 +119,9 @@ impl Api {
             clock: options.clock,
             limits: options.limits,
             build: options.build,
+            info: options.info,
+            admin_enabled: options.admin_enabled,
+            cors_origin: options.cors_origin,
             ready: AtomicBool::new(false),
         }
     }

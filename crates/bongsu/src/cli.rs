@@ -62,6 +62,12 @@ pub(crate) struct ServerArgs {
     /// How many bytes of blocks are kept, oldest go first: 100GB [default: no bound]
     #[arg(long, value_name = "SIZE")]
     pub(crate) retention_size: Option<ByteSize>,
+    /// Let data be deleted and snapshots be taken over HTTP
+    #[arg(long)]
+    pub(crate) enable_admin_api: bool,
+    /// Which origins' pages may read the API, a regular expression [default: .*]
+    #[arg(long, value_name = "REGEX")]
+    pub(crate) cors_origin: Option<String>,
     /// Also run an agent for this host in the same process
     #[arg(long)]
     pub(crate) with_agent: bool,

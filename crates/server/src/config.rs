@@ -18,6 +18,10 @@ pub struct Config {
     pub retention: Duration,
     /// How many bytes of blocks are kept, oldest go first. Default: no bound.
     pub retention_size: Option<ByteSize>,
+    /// Whether data may be deleted and snapshots taken over HTTP. Default false.
+    pub admin_api: bool,
+    /// Which origins' pages may read the API: a regular expression, anchored at both ends. Default `.*`, as in Prometheus.
+    pub cors_origin: String,
     /// Bounds.
     pub limits: Limits,
 }
@@ -29,6 +33,8 @@ impl Default for Config {
             data: PathBuf::from("data"),
             retention: Duration::from_secs(365 * 24 * 3600),
             retention_size: None,
+            admin_api: false,
+            cors_origin: ".*".to_owned(),
             limits: Limits::default(),
         }
     }

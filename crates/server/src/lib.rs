@@ -7,6 +7,7 @@
 //! ```
 
 mod config;
+mod describe;
 mod maintenance;
 mod readings;
 mod server;

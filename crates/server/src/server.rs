@@ -4,8 +4,8 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 
 use anyhow::Context;
-use bongsu_api::{Api, ApiLimits, ApiOptions, BuildInfo};
-use bongsu_model::{Clock, SystemClock};
+use bongsu_api::{Api, ApiLimits, ApiOptions, BuildInfo, ServerInfo};
+use bongsu_model::{Clock, MatchOp, Matcher, SystemClock};
 use bongsu_promql::{Engine, EngineOptions};
 use bongsu_telemetry::Registry;
 use bongsu_tsdb::Store;
@@ -14,6 +14,7 @@ use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
 
 use crate::config::Config;
+use crate::describe;
 use crate::maintenance::Maintenance;
 use crate::readings;
 
@@ -39,6 +40,7 @@ impl Server {
             .with_context(|| format!("cannot listen on {}; choose another address with --listen", config.listen))?;
         let address = listener.local_addr()?;
         let clock: Arc<dyn Clock> = Arc::new(SystemClock);
+        let cors_origin = Matcher::new("Origin", MatchOp::Regex, &config.cors_origin).context("setting cors_origin")?;
         let options = store_options(&config, Arc::clone(&clock));
         let (store, report) = tokio::task::spawn_blocking(move || Store::open(options)).await??;
         readings::tell(&report);
@@ -49,9 +51,12 @@ impl Server {
             store: store.clone(),
             engine: Engine::new(engine_options(&config))?,
             registry,
+            info: server_info(&config, clock.now_ms()),
             clock,
             limits: api_limits(&config),
             build: BuildInfo { version: env!("CARGO_PKG_VERSION"), revision: "" },
+            admin_enabled: config.admin_api,
+            cors_origin,
         }));
         let maintenance = Maintenance::start(store.clone())?;
         let (stop, stopped) = oneshot::channel();
@@ -115,6 +120,16 @@ fn engine_options(config: &Config) -> EngineOptions {
         samples_max: config.limits.query_samples,
         series_max: config.limits.query_series,
         ..EngineOptions::default()
+    }
+}
+
+fn server_info(config: &Config, started_ms: i64) -> ServerInfo {
+    ServerInfo {
+        started_ms,
+        hostname: rustix::system::uname().nodename().to_string_lossy().into_owned(),
+        retention: describe::retention(config),
+        config_yaml: describe::yaml(config),
+        flags: describe::flags(config),
     }
 }
 

@@ -48,6 +48,9 @@ pub struct ParseOptions {
     pub extended_range_selectors: bool,
     /// `fill`, `fill_left` and `fill_right`.
     pub fill_modifiers: bool,
+    /// Selectors that select every series, such as `{a=~".*"}`: fine where a selector is all there is and something else
+    /// bounds the answer.
+    pub empty_selectors: bool,
 }
 
 impl Default for ParseOptions {
@@ -60,6 +63,7 @@ impl Default for ParseOptions {
             experimental_functions: true,
             extended_range_selectors: true,
             fill_modifiers: true,
+            empty_selectors: false,
         }
     }
 }

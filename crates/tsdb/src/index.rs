@@ -62,6 +62,18 @@ impl Index {
         self.names.keys().map(String::as_str)
     }
 
+    /// All labels, each with its values and their series, in no particular order.
+    pub(crate) fn labels(&self) -> impl Iterator<Item = (&str, impl Iterator<Item = (&str, &RoaringBitmap)>)> {
+        self.names
+            .iter()
+            .map(|(name, values)| (name.as_str(), values.iter().map(|(value, series)| (value.as_str(), series))))
+    }
+
+    /// The values of a label with their series, in no particular order.
+    pub(crate) fn label(&self, name: &str) -> impl Iterator<Item = (&str, &RoaringBitmap)> {
+        self.names.get(name).into_iter().flatten().map(|(value, series)| (value.as_str(), series))
+    }
+
     /// All values of a label, in no particular order.
     pub(crate) fn values(&self, name: &str) -> impl Iterator<Item = &str> {
         self.names.get(name).into_iter().flat_map(|values| values.keys().map(String::as_str))

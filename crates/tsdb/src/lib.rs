@@ -38,6 +38,6 @@ mod stats;
 
 pub use error::{Error, RejectReason, Rejected, WriteError, WriteErrorKind};
 pub use options::{Limits, Options};
-pub use reader::Reader;
+pub use reader::{Counted, HeadStats, Reader};
 pub use stats::Stats;
 pub use store::{Maintained, OpenReport, Store, Written};

@@ -1,5 +1,6 @@
 //! Questions to the store, for one tenant.
 
+mod cardinality;
 mod labels;
 mod select;
 
@@ -10,6 +11,8 @@ use bongsu_model::{MetricMetadata, Selection, SeriesSet, Source, SourceError, So
 
 use crate::store::Inner;
 use select::Selected;
+
+pub use cardinality::{Counted, HeadStats};
 
 /// The series of one tenant: head, frozen generation and blocks as one.
 #[derive(Clone)]

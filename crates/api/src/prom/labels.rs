@@ -42,13 +42,14 @@ pub(super) async fn series(
     Tenant(tenant): Tenant,
     params: Params,
 ) -> Result<Response, ApiError> {
-    if params.get("match[]").is_none() {
+    if params.all("match[]").next().is_none() {
         return Err(ApiError::bad_data("no match[] parameter provided"));
     }
     let reader = api.store.reader(&tenant);
     let series_max = api.limits.query_series_max;
     queued(&api, api.limits.query_timeout, move || {
-        let question = Question::read(&params, series_max)?;
+        let refuse = |error| ApiError::bad_parameter("match[]", error);
+        let question = Question::read(&params, series_max, refuse)?;
         let mut found = reader.series(&question.matchers, question.start_ms, question.end_ms, question.count_max)?;
         let warnings = question.bound(&mut found)?;
         let mut out = String::with_capacity(found.len() * 200);
@@ -73,10 +74,11 @@ struct Question {
 }
 
 impl Question {
-    fn read(params: &Params, bound: usize) -> Result<Self, ApiError> {
+    fn read(params: &Params, bound: usize, refuse: fn(String) -> ApiError) -> Result<Self, ApiError> {
         let ((start_ms, end_ms), limit) = (params.time_range_ms()?, params.limit()?);
         let count_max = limit.min(bound).saturating_add(1);
-        Ok(Self { matchers: params.matchers()?, start_ms, end_ms, limit, bound, count_max })
+        let matchers = params.matchers().map_err(refuse)?;
+        Ok(Self { matchers, start_ms, end_ms, limit, bound, count_max })
     }
 
     /// Cuts an answer to the asked limit, and refuses one beyond the server's own.
@@ -104,7 +106,7 @@ async fn list(
     let reader = api.store.reader(tenant);
     let series_max = api.limits.query_series_max;
     queued(api, api.limits.query_timeout, move || {
-        let question = Question::read(&params, series_max)?;
+        let question = Question::read(&params, series_max, ApiError::bad_data)?;
         let mut found = ask(&reader, &question)?;
         let warnings = question.bound(&mut found)?;
         let mut out = String::from("[");

@@ -17,7 +17,8 @@ pub(super) async fn metadata(
     params: Params,
 ) -> Result<Response, ApiError> {
     let limit = count_parameter(&params, "limit")?;
-    let per_metric = count_parameter(&params, "limit_per_metric")?;
+    // Of entries of one metric 0 means all.
+    let per_metric = Some(count_parameter(&params, "limit_per_metric")?).filter(|n| *n > 0).unwrap_or(usize::MAX);
     let wanted = params.get("metric");
     let mut out = serde_json::Map::new();
     for (metric, entries) in api.store.reader(&tenant).metadata() {
@@ -35,9 +36,9 @@ pub(super) async fn metadata(
     Ok(success(&serde_json::Value::Object(out).to_string()))
 }
 
-/// Zero or negative means all, as in Prometheus.
+/// Only a negative number means all metrics: with 0 there are none, as in Prometheus.
 fn count_parameter(params: &Params, name: &str) -> Result<usize, ApiError> {
     let Some(text) = params.get(name) else { return Ok(usize::MAX) };
     let count: i64 = text.parse().map_err(|_| ApiError::bad_data(format!("{name} must be a number")))?;
-    Ok(if count <= 0 { usize::MAX } else { usize::try_from(count).unwrap_or(usize::MAX) })
+    Ok(if count < 0 { usize::MAX } else { usize::try_from(count).unwrap_or(usize::MAX) })
 }

@@ -12,6 +12,7 @@ use bongsu_syntax::{Expr, ParseOptions};
 use bongsu_tsdb::Reader;
 
 use super::json::write_value;
+use super::stats::{self, Timings};
 use super::{blocking, json_response, queued, success};
 use crate::error::ApiError;
 use crate::metrics;
@@ -37,13 +38,11 @@ pub(super) async fn range(
     Tenant(tenant): Tenant,
     params: Params,
 ) -> Result<Response, ApiError> {
-    let time = |name| params.time_ms(name)?.ok_or_else(|| ApiError::bad_parameter(name, "it is missing or empty"));
-    let (start_ms, end_ms) = (time("start")?, time("end")?);
+    let (start_ms, end_ms) = (params.required_time_ms("start")?, params.required_time_ms("end")?);
     if end_ms < start_ms {
         return Err(ApiError::bad_parameter("end", "end timestamp must not be before start time"));
     }
-    let step_ms =
-        params.duration_ms("step")?.ok_or_else(|| ApiError::bad_parameter("step", "it is missing or empty"))?;
+    let step_ms = params.required_duration_ms("step")?;
     if step_ms <= 0 {
         let reason = "zero or negative query resolution step widths are not accepted. Try a positive integer";
         return Err(ApiError::bad_parameter("step", reason));
@@ -63,7 +62,7 @@ pub(super) async fn range(
 
 /// Exemplars are not stored: for any valid query there are none.
 pub(super) async fn exemplars(params: Params) -> Result<Response, ApiError> {
-    let text = params.required("query")?.to_owned();
+    let text = params.text("query").to_owned();
     blocking(move || parse(&text)).await?;
     Ok(success("[]"))
 }
@@ -74,17 +73,19 @@ struct Job {
     timeout: Duration,
     lookback_ms: Option<i64>,
     limit: usize,
+    /// Whether the answer tells what the query has used.
+    stats: bool,
 }
 
 impl Job {
     fn prepare(params: &Params, api: &Api) -> Result<Self, ApiError> {
         let timeout_ms = params.duration_ms("timeout")?.unwrap_or(i64::MAX);
         Ok(Self {
-            text: params.required("query")?.to_owned(),
+            text: params.text("query").to_owned(),
             timeout: Duration::from_millis(u64::try_from(timeout_ms).unwrap_or(0)).min(api.limits.query_timeout),
-            // Zero and less mean the default, as in Prometheus.
-            lookback_ms: params.duration_ms("lookback_delta")?.filter(|ms| *ms > 0),
+            lookback_ms: params.lookback_ms()?,
             limit: params.limit()?,
+            stats: params.get("stats").is_some(),
         })
     }
 
@@ -104,12 +105,15 @@ impl Job {
             ..QueryContext::default()
         };
         let (engine, reader) = (Arc::clone(&api.engine), api.store.reader(tenant));
+        let asked = Instant::now();
         let outcome = queued(api, self.timeout, move || {
             let start = Instant::now();
             let expr = parse(&self.text)?;
+            let prepared = start.elapsed();
             let output = evaluate(&engine, &expr, &reader, &context);
             metrics::QUERY_SECONDS.observe(start.elapsed().as_secs_f64());
-            Ok(render(output?, &self.text, self.limit))
+            let timings = Timings { queue: start - asked, preparation: prepared, total: asked.elapsed() };
+            Ok(render(output?, &self, self.stats.then_some(timings)))
         })
         .await;
         metrics::QUERIES.add([if outcome.is_ok() { "success" } else { "error" }], 1);
@@ -126,24 +130,27 @@ impl Drop for StopOnDrop {
     }
 }
 
-fn parse(text: &str) -> Result<Expr, ApiError> {
+pub(super) fn parse(text: &str) -> Result<Expr, ApiError> {
     bongsu_syntax::parse(text, &ParseOptions::default()).map_err(|error| ApiError::bad_parameter("query", error))
 }
 
 /// The whole answer as text.
-fn render(mut output: QueryOutput, query: &str, limit: usize) -> String {
+fn render(mut output: QueryOutput, job: &Job, timings: Option<Timings>) -> String {
     let mut warnings: Vec<String> = Vec::new();
     let mut infos = Vec::new();
-    if truncate(&mut output.value, limit) {
+    if truncate(&mut output.value, job.limit) {
         warnings.push("results truncated due to limit".to_owned());
     }
     for annotation in &output.annotations {
         let list = if annotation.severity == Severity::Warning { &mut warnings } else { &mut infos };
-        list.push(annotation.render(query));
+        list.push(annotation.render(&job.text));
     }
     let mut out = String::with_capacity(4096);
     out.push_str("{\"status\":\"success\",\"data\":");
     write_value(&mut out, &output.value);
+    if let Some(timings) = timings {
+        stats::append(&mut out, &timings, output.stats);
+    }
     for (name, list) in [("warnings", warnings), ("infos", infos)] {
         if !list.is_empty() {
             out.push_str(&format!(",\"{name}\":{}", serde_json::json!(list)));

@@ -44,6 +44,10 @@ fn configuration(args: ServerArgs) -> anyhow::Result<Config> {
     if let Some(retention) = args.retention {
         config.retention = retention;
     }
+    config.admin_api |= args.enable_admin_api;
+    if let Some(origin) = args.cors_origin {
+        config.cors_origin = origin;
+    }
     config.retention_size = args.retention_size.or(config.retention_size);
     Ok(config)
 }

@@ -119,7 +119,10 @@ impl Parser<'_> {
                     self.note_type_error(span, message);
                 }
             }
-            None if !self.empty_selector_allowed && matchers.iter().all(Matcher::matches_empty) => {
+            None if !self.options.empty_selectors
+                && !self.empty_selector_allowed
+                && matchers.iter().all(Matcher::matches_empty) =>
+            {
                 self.note_type_error(span, "vector selector must contain at least one non-empty matcher");
             }
             None => {}

@@ -1,0 +1,348 @@
+//! The HTTP API on the real binary: every endpoint's shape, and the same questions to Debian's Prometheus with the same
+//! data where it has the endpoint. Skipped there, and said so, where the package is not installed.
+#![allow(clippy::unwrap_used, clippy::print_stdout, reason = "a panic is how a test fails; its output explains it")]
+
+use std::io::{Read, Write};
+use std::net::TcpStream;
+use std::path::Path;
+use std::process::Command;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use bongsu_model::{Labels, STALE_NAN, Sample};
+use bongsu_testkit::centre::Centre;
+use bongsu_testkit::client::{Answer, Http};
+use bongsu_testkit::process::{Server, free_port, installed};
+use bongsu_testkit::push;
+use serde_json::{Value, json};
+
+struct Fixture {
+    centre: Centre,
+    http: Http,
+    dir: tempfile::TempDir,
+}
+
+impl Fixture {
+    fn start(extra_args: &[&str]) -> Self {
+        let dir = tempfile::tempdir().unwrap();
+        let centre = Centre::start(Path::new(env!("CARGO_BIN_EXE_bongsu")), &dir.path().join("data"), extra_args);
+        Self { centre, http: Http::default(), dir }
+    }
+
+    fn get(&self, path: &str) -> Answer {
+        self.http.get(&format!("{}{path}", self.centre.url), &[]).unwrap()
+    }
+
+    fn post(&self, path: &str, content_type: &str, body: &str) -> Answer {
+        let headers = [("content-type", content_type)];
+        self.http.post(&format!("{}{path}", self.centre.url), &headers, body.as_bytes()).unwrap()
+    }
+
+    fn data(&self, path: &str) -> Value {
+        let answer = self.get(path);
+        assert_eq!(answer.status, 200, "{path}: {}", answer.body);
+        answer.json()["data"].clone()
+    }
+
+    fn push(&self, series: &[(Labels, Vec<Sample>)]) {
+        push_to(&self.http, &format!("{}/api/v1/push", self.centre.url), series);
+    }
+
+    /// The answer with its head, as it is on the wire.
+    fn raw(&self, request_head: &str) -> String {
+        let address = self.centre.url.trim_start_matches("http://");
+        let mut stream = TcpStream::connect(address).unwrap();
+        write!(stream, "{request_head}\r\nHost: {address}\r\nConnection: close\r\n\r\n").unwrap();
+        let mut text = String::new();
+        stream.read_to_string(&mut text).unwrap();
+        text.to_lowercase()
+    }
+}
+
+fn push_to(http: &Http, url: &str, series: &[(Labels, Vec<Sample>)]) {
+    let answer = push::send(http, url, "", &push::body(series)).unwrap();
+    assert!((200..300).contains(&answer.status), "{}", answer.body);
+}
+
+fn series(labels: &[(&str, &str)], samples: &[(i64, f64)]) -> (Labels, Vec<Sample>) {
+    let samples = samples.iter().map(|(timestamp_ms, value)| Sample { timestamp_ms: *timestamp_ms, value: *value });
+    (Labels::from_pairs(labels.to_vec()), samples.collect())
+}
+
+fn now_ms() -> i64 {
+    SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_millis() as i64
+}
+
+/// Two jobs with three targets, one of them down and one gone, and a metric with a label of two values.
+fn sample_data(now_ms: i64) -> Vec<(Labels, Vec<Sample>)> {
+    let times =
+        |value: f64| -> Vec<(i64, f64)> { (0..60).map(|i| (now_ms - 60_000 + i * 1000, value + i as f64)).collect() };
+    let ones = |value: f64| -> Vec<(i64, f64)> { (0..60).map(|i| (now_ms - 60_000 + i * 1000, value)).collect() };
+    let mut gone = ones(1.0);
+    gone.push((now_ms - 500, STALE_NAN));
+    let requests = "http_requests_total";
+    vec![
+        series(&[("__name__", "up"), ("job", "api"), ("instance", "a:1")], &ones(1.0)),
+        series(&[("__name__", "up"), ("job", "api"), ("instance", "b:1")], &ones(0.0)),
+        series(&[("__name__", "up"), ("job", "db"), ("instance", "c:1")], &ones(1.0)),
+        series(&[("__name__", "up"), ("job", "old"), ("instance", "d:1")], &gone),
+        series(&[("__name__", "scrape_duration_seconds"), ("job", "api"), ("instance", "a:1")], &ones(0.25)),
+        series(&[("__name__", requests), ("job", "api"), ("instance", "a:1"), ("code", "200")], &times(10.0)),
+        series(&[("__name__", requests), ("job", "api"), ("instance", "a:1"), ("code", "500")], &times(-3.5)),
+        series(&[("__name__", "no_instance"), ("job", "x\"y\\z")], &ones(f64::INFINITY)),
+    ]
+}
+
+#[test]
+fn queries_are_asked_in_every_form() {
+    let f = Fixture::start(&[]);
+    let multipart = "--B\r\nContent-Disposition: form-data; name=\"query\"\r\n\r\n1+1\r\n--B\r\n\
+                     Content-Disposition: form-data; name=\"time\"\r\n\r\n5\r\n--B--\r\n";
+    let answer = f.post("/api/v1/query", "multipart/form-data; boundary=B", multipart);
+    assert_eq!(answer.body, r#"{"status":"success","data":{"resultType":"scalar","result":[5,"2"]}}"#);
+    let answer = f.post("/api/v1/query?query=2&time=7", "application/x-www-form-urlencoded", "query=1");
+    assert_eq!(answer.json()["data"]["result"], json!([7, "1"]), "the body's value comes first");
+    let answer = f.post("/api/v1/query", "multipart/form-data; boundary=B", "nonsense");
+    assert_eq!((answer.status, answer.json()["errorType"].as_str()), (400, Some("bad_data")), "{}", answer.body);
+    let stats = f.data("/api/v1/query?query=1&stats=all")["stats"].clone();
+    assert!(stats["timings"]["execTotalTime"].as_f64().unwrap() > 0.0, "{stats}");
+    assert!(stats["samples"]["peakSamples"].is_u64(), "{stats}");
+    assert!(f.data("/api/v1/query?query=1").get("stats").is_none());
+    let tree = f.data("/api/v1/parse_query?query=rate(up[5m])");
+    assert_eq!((tree["type"].as_str(), tree["func"]["name"].as_str()), (Some("call"), Some("rate")));
+    assert!(f.raw("HEAD /api/v1/query?query=1 HTTP/1.1").starts_with("http/1.1 200"));
+}
+
+#[test]
+fn pages_of_other_origins_are_told_what_they_may() {
+    let f = Fixture::start(&["--cors-origin", "https?://(a|b)\\.example"]);
+    let options = f.raw("OPTIONS /api/v1/anything HTTP/1.1\r\nOrigin: http://a.example");
+    assert!(options.starts_with("http/1.1 204"), "{options}");
+    for line in [
+        "access-control-allow-headers: accept, authorization, content-type, origin",
+        "access-control-allow-methods: get, post, options",
+        "access-control-expose-headers: date",
+        "access-control-allow-origin: http://a.example",
+    ] {
+        assert!(options.contains(line), "{line}: {options}");
+    }
+    let other = f.raw("GET /api/v1/query?query=1 HTTP/1.1\r\nOrigin: http://c.example");
+    assert!(other.starts_with("http/1.1 200") && !other.contains("access-control-allow-origin"), "{other}");
+    assert!(!f.raw("GET /api/v1/query?query=1 HTTP/1.1").contains("access-control"));
+    let anyone = Fixture::start(&[]).raw("GET /api/v1/labels HTTP/1.1\r\nOrigin: http://c.example");
+    assert!(anyone.contains("access-control-allow-origin: *"), "{anyone}");
+}
+
+#[test]
+fn targets_are_told_from_what_arrives() {
+    let f = Fixture::start(&[]);
+    f.push(&sample_data(now_ms()));
+    let active = f.data("/api/v1/targets")["activeTargets"].clone();
+    let told: Vec<String> = active
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|t| format!("{} {} {}", t["scrapePool"], t["labels"]["instance"], t["health"]).replace('"', ""))
+        .collect();
+    assert_eq!(told, ["api a:1 up", "api b:1 down", "db c:1 up"]);
+    assert_eq!(active[0]["lastScrapeDuration"], 0.25);
+    assert!(active[0]["lastScrape"].as_str().unwrap().ends_with('Z'), "{active}");
+    assert_eq!(f.data("/api/v1/targets?scrapePool=db")["activeTargets"].as_array().unwrap().len(), 1);
+    assert_eq!(f.data("/api/v1/targets?state=dropped")["activeTargets"], json!([]));
+    assert_eq!(f.data("/api/v1/scrape_pools"), json!({ "scrapePools": ["api", "db"] }));
+}
+
+#[test]
+fn the_server_tells_of_itself() {
+    let f = Fixture::start(&["--enable-admin-api", "--retention", "30d"]);
+    let yaml = f.data("/api/v1/status/config")["yaml"].clone();
+    assert!(yaml.as_str().unwrap().contains("retention: 30d\n"), "{yaml}");
+    assert_eq!(f.data("/api/v1/status/flags")["admin-api"], "true");
+    let runtime = f.data("/api/v1/status/runtimeinfo");
+    assert_eq!(runtime["storageRetention"], "30d");
+    assert!(runtime["startTime"].as_str().unwrap().starts_with("20"), "{runtime}");
+    assert_eq!(f.data("/api/v1/features")["api"]["admin"], true);
+    assert_eq!(f.data("/api/v1/notifications"), json!([]));
+}
+
+#[test]
+fn cardinality_is_told_as_mimir_does() {
+    let f = Fixture::start(&[]);
+    f.push(&sample_data(now_ms()));
+    let names = f.get("/prometheus/api/v1/cardinality/label_names?limit=2").json();
+    assert_eq!(
+        names,
+        json!({ "label_values_count_total": 14, "label_names_count": 4, "cardinality": [
+            { "label_name": "__name__", "label_values_count": 4 },
+            { "label_name": "instance", "label_values_count": 4 },
+        ] })
+    );
+    let query = "label_names[]=code&label_names[]=job&selector=%7Bjob%3D~%22api%7Cdb%22%7D&limit=1";
+    let values = f.get(&format!("/api/v1/cardinality/label_values?{query}")).json();
+    assert_eq!(
+        values,
+        json!({ "series_count_total": 6, "labels": [
+            { "label_name": "job", "label_values_count": 2, "series_count": 6,
+              "cardinality": [{ "label_value": "api", "series_count": 5 }] },
+            { "label_name": "code", "label_values_count": 2, "series_count": 2,
+              "cardinality": [{ "label_value": "200", "series_count": 1 }] },
+        ] })
+    );
+    for (query, error) in [
+        ("", "'label_names[]' param is required"),
+        ("label_names[]=a&limit=501", "'limit' param cannot be greater than '500'"),
+        ("label_names[]=a&limit=x", "strconv.Atoi: parsing \"x\": invalid syntax"),
+        ("label_names[]=a&count_method=x", "invalid 'count_method' param 'x'. valid options are: [active,inmemory]"),
+        ("label_names[]=a&selector=a&selector=b", "multiple 'selector' params are not allowed"),
+    ] {
+        let answer = f.get(&format!("/api/v1/cardinality/label_values?{query}"));
+        assert_eq!((answer.status, answer.body.trim_end()), (400, error), "{query}");
+    }
+}
+
+/// Debian's Prometheus with an empty configuration, which takes pushes.
+struct Prometheus {
+    _process: Server,
+    url: String,
+}
+
+impl Prometheus {
+    fn start(dir: &Path, config: &str) -> Option<Self> {
+        if installed("prometheus").is_none() {
+            println!("skipped: prometheus is not installed (apt-get install prometheus)");
+            return None;
+        }
+        let port = free_port().unwrap();
+        let file = dir.join("prometheus.yml");
+        std::fs::write(&file, config).unwrap();
+        let mut process = Server::spawn(
+            Command::new("prometheus")
+                .arg(format!("--config.file={}", file.display()))
+                .arg(format!("--storage.tsdb.path={}", dir.join("prometheus").display()))
+                .arg(format!("--web.listen-address=127.0.0.1:{port}"))
+                .args(["--web.enable-remote-write-receiver", "--enable-feature=promql-at-modifier"]),
+            &dir.join("prometheus.log"),
+        )
+        .unwrap();
+        process.wait_ready(&format!("127.0.0.1:{port}"), "/-/ready", Duration::from_secs(30)).unwrap();
+        Some(Self { _process: process, url: format!("http://127.0.0.1:{port}") })
+    }
+}
+
+/// Paths whose answers must be the same to the byte. `@` is the time of the last sample in seconds.
+const SAME: &[&str] = &[
+    "query?query=up&time=@",
+    "query?query=1&time=0x1p4",
+    "query?query=1&time=0x10",
+    "query?query=1&time=1_000",
+    "query?query=1&time=noon",
+    "query?query=1&time=2015-07-01T20:10:30.781Z",
+    "query?query=1&time=2015-07-01",
+    "query?query=1&timeout=x",
+    "query?query=1&timeout=-5s",
+    "query?query=&time=1",
+    "query?query=sum(",
+    "query_range?query=up&start=&end=1&step=1",
+    "query_range?query=up&start=1&end=0&step=1",
+    "query_range?query=up&start=0&end=1&step=0",
+    "query_range?query=up&start=0&end=1&step=",
+    "query_range?query=up&start=0&end=1000000&step=1",
+    "query_range?query=http_requests_total&start=@&end=@&step=15",
+    "labels",
+    "labels?start=x",
+    "labels?start=10&end=1",
+    "labels?match[]=up&start=10&end=1",
+    "labels?match[]={a=~\".*\"}",
+    "labels?match[]=no_instance",
+    "label/job/values",
+    "label/job/values?match[]=http_requests_total",
+    "label/job/values?start=10&end=1",
+    "series",
+    "series?match[]=up",
+    "series?match[]=up&match[]={job=\"api\"}",
+    "series?match[]=up&start=10&end=1",
+    "series?match[]={a=~\".*\"}",
+    "metadata",
+    "metadata?limit=x",
+    "query_exemplars?query=up&start=1&end=2",
+    "targets?state=dropped",
+    "targets/metadata?limit=x",
+    "targets/metadata?metric=up",
+    "alertmanagers",
+    "rules",
+    "rules?type=alert",
+    "rules?type=x",
+    "alerts",
+    "status/walreplay",
+    "format_query?query=sum(up)by(job)",
+    "format_query?query=sum(",
+];
+
+#[test]
+fn answers_are_those_of_prometheus_to_the_byte() {
+    let f = Fixture::start(&[]);
+    let Some(prometheus) = Prometheus::start(f.dir.path(), "{}") else { return };
+    let now_ms = now_ms() / 1000 * 1000;
+    f.push(&sample_data(now_ms));
+    push_to(&f.http, &format!("{}/api/v1/write", prometheus.url), &sample_data(now_ms));
+    let mut faults = Vec::new();
+    for path in SAME {
+        let path = path
+            .replace('@', &(now_ms / 1000 - 1).to_string())
+            .replace('"', "%22")
+            .replace('{', "%7B")
+            .replace('}', "%7D");
+        let theirs = f.http.get(&format!("{}/api/v1/{path}", prometheus.url), &[]).unwrap();
+        let ours = f.get(&format!("/api/v1/{path}"));
+        // The target count per pool came with 2.48 or so.
+        let our_body = ours.body.replace(",\"droppedTargetCounts\":{}", "");
+        if (ours.status, our_body.as_str()) != (theirs.status, theirs.body.as_str()) {
+            faults.push(format!(
+                "{path}\n  theirs {} {}\n  ours   {} {}",
+                theirs.status, theirs.body, ours.status, ours.body
+            ));
+        }
+    }
+    for path in [
+        "federate?match[]=up",
+        "federate?match[]=no_instance&match[]=up",
+        "federate",
+        "federate?match[]=http_requests_total",
+    ] {
+        let theirs = f.http.get(&format!("{}/{path}", prometheus.url), &[]).unwrap();
+        let ours = f.get(&format!("/{path}"));
+        if (ours.status, &ours.body) != (theirs.status, &theirs.body) {
+            faults.push(format!(
+                "{path}\n  theirs {} {}\n  ours   {} {}",
+                theirs.status, theirs.body, ours.status, ours.body
+            ));
+        }
+    }
+    assert!(faults.is_empty(), "{} differences:\n{}", faults.len(), faults.join("\n"));
+}
+
+#[test]
+fn what_fills_the_memory_is_told_as_prometheus_does() {
+    let f = Fixture::start(&[]);
+    let Some(prometheus) = Prometheus::start(f.dir.path(), "{}") else { return };
+    let data = sample_data(now_ms());
+    f.push(&data);
+    push_to(&f.http, &format!("{}/api/v1/write", prometheus.url), &data);
+    let path = "/api/v1/status/tsdb";
+    let theirs = f.http.get(&format!("{}{path}", prometheus.url), &[]).unwrap().json()["data"].clone();
+    let ours = f.data(path);
+    // Entries with the same count stand in any order there.
+    let sorted = |list: &Value| {
+        let mut entries: Vec<String> = list.as_array().unwrap().iter().map(ToString::to_string).collect();
+        entries.sort();
+        entries
+    };
+    for list in ["seriesCountByMetricName", "labelValueCountByLabelName", "memoryInBytesByLabelName"] {
+        assert_eq!(sorted(&ours[list]), sorted(&theirs[list]), "{list}");
+    }
+    assert_eq!(ours["seriesCountByLabelValuePair"][0], theirs["seriesCountByLabelValuePair"][0]);
+    for number in ["numSeries", "numLabelPairs", "minTime", "maxTime"] {
+        assert_eq!(ours["headStats"][number], theirs["headStats"][number], "{number}");
+    }
+    assert_eq!(f.data("/api/v1/status/tsdb?limit=1")["seriesCountByMetricName"].as_array().unwrap().len(), 1);
+    assert_eq!(f.get("/api/v1/status/tsdb?limit=0").json()["error"], "limit must be a positive number");
+}

@@ -1,0 +1,89 @@
+//! The settings in effect as text, for `status/config` and `status/flags`.
+
+use crate::config::Config;
+
+/// As a configuration file has them. Nothing of the centre's settings is secret.
+pub(crate) fn yaml(config: &Config) -> String {
+    let mut text = String::new();
+    let mut section = "";
+    for (name, value) in settings(config) {
+        let (folder, key) = name.split_once('.').unwrap_or(("", name));
+        if folder != section {
+            text.push_str(&format!("{folder}:\n"));
+            section = folder;
+        }
+        let indent = if folder.is_empty() { "" } else { "  " };
+        text.push_str(&format!("{indent}{key}: {value}\n"));
+    }
+    text
+}
+
+/// By the names of flags, those of settings without a flag included.
+pub(crate) fn flags(config: &Config) -> Vec<(String, String)> {
+    settings(config).into_iter().map(|(name, value)| (name.replace('_', "-"), unquoted(&value))).collect()
+}
+
+/// How long and how much is kept.
+pub(crate) fn retention(config: &Config) -> String {
+    match config.retention_size {
+        Some(size) => format!("{} or {size}", config.retention),
+        None => config.retention.to_string(),
+    }
+}
+
+/// Every setting that has a value, as YAML writes it; those of one section stand together.
+fn settings(config: &Config) -> Vec<(&'static str, String)> {
+    let limits = &config.limits;
+    let mut settings = vec![
+        ("listen", quoted(&config.listen.to_string())),
+        ("data", quoted(&config.data.display().to_string())),
+        ("retention", config.retention.to_string()),
+    ];
+    settings.extend(config.retention_size.map(|size| ("retention_size", size.to_string())));
+    settings.extend([
+        ("admin_api", config.admin_api.to_string()),
+        ("cors_origin", quoted(&config.cors_origin)),
+        ("limits.series_per_tenant", limits.series_per_tenant.to_string()),
+        ("limits.labels_per_series", limits.labels_per_series.to_string()),
+        ("limits.label_name_size", limits.label_name_size.to_string()),
+        ("limits.label_value_size", limits.label_value_size.to_string()),
+        ("limits.samples_ahead", limits.samples_ahead.to_string()),
+        ("limits.push_body_size", limits.push_body_size.to_string()),
+        ("limits.queries_concurrent", limits.queries_concurrent.to_string()),
+        ("limits.query_timeout", limits.query_timeout.to_string()),
+        ("limits.query_samples", limits.query_samples.to_string()),
+        ("limits.query_series", limits.query_series.to_string()),
+    ]);
+    settings
+}
+
+/// In single quotes, which nothing but themselves needs an escape in.
+fn quoted(text: &str) -> String {
+    format!("'{}'", text.replace('\'', "''"))
+}
+
+fn unquoted(value: &str) -> String {
+    value
+        .strip_prefix('\'')
+        .and_then(|rest| rest.strip_suffix('\''))
+        .map_or(value.to_owned(), |text| text.replace("''", "'"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_described_reads_back_as_the_same_settings() {
+        let mut config = Config { data: "it's here".into(), admin_api: true, ..Config::default() };
+        config.limits.query_series = 7;
+        let dir = tempfile::tempdir().unwrap();
+        let file = dir.path().join("bongsu.yml");
+        std::fs::write(&file, yaml(&config)).unwrap();
+        let read: Config = bongsu_config::load(&file).unwrap();
+        assert_eq!(settings(&read), settings(&config));
+        let flags = flags(&config);
+        assert!(flags.contains(&("data".to_owned(), "it's here".to_owned())));
+        assert!(flags.contains(&("limits.query-series".to_owned(), "7".to_owned())));
+    }
+}
