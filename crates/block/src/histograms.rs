@@ -20,9 +20,9 @@ use crate::values::{self, Effort, ValueEncoder};
 /// In place of the codec of a column of values. Must not be one of those.
 pub(crate) const HISTOGRAMS: u8 = 4;
 
-/// A histogram has at most this many buckets, positive and negative ones together; the same bound holds for its spans and
-/// for its custom bounds.
-pub const HISTOGRAM_BUCKETS_MAX: usize = 1 << 14;
+/// A histogram has at most this many positive buckets, as many negative ones, as many spans of either, and as many custom
+/// bounds: what the decoders of remote write take.
+const BUCKETS_MAX: usize = 1 << 16;
 
 /// The weights of a chunk's histograms add up to at most this. Bounds what a few damaged bytes can make a reader
 /// allocate, to some 8 MiB.
@@ -31,20 +31,22 @@ const CHUNK_WEIGHT_MAX: usize = 1 << 20;
 /// A sample of a series.
 pub(crate) type Sample = (i64, Arc<FloatHistogram>);
 
-/// Tells why a block cannot hold a histogram, if it cannot: what the store takes in must pass this.
-///
-/// # Errors
-/// The rule that is broken: buckets must be as many as the spans tell, and spans, buckets and bounds at most
-/// [`HISTOGRAM_BUCKETS_MAX`] each.
-pub fn check_histogram(histogram: &FloatHistogram) -> Result<(), &'static str> {
-    let length = |spans: &[BucketSpan]| spans.iter().map(|span| u64::from(span.length)).sum::<u64>();
-    if length(&histogram.positive_spans) != histogram.positive_buckets.len() as u64
-        || length(&histogram.negative_spans) != histogram.negative_buckets.len() as u64
-    {
-        return Err("a histogram needs as many buckets as its spans tell");
+/// Tells why a block cannot hold a histogram, if it cannot: buckets must be as many as the spans tell, and no more than
+/// allowed.
+pub(crate) fn check(histogram: &FloatHistogram) -> Result<(), &'static str> {
+    let sides = [
+        (&histogram.positive_spans, &histogram.positive_buckets),
+        (&histogram.negative_spans, &histogram.negative_buckets),
+    ];
+    for (spans, buckets) in sides {
+        if spans.iter().map(|span| u64::from(span.length)).sum::<u64>() != buckets.len() as u64 {
+            return Err("a histogram needs as many buckets as its spans tell");
+        }
+        if buckets.len().max(spans.len()).max(histogram.custom_bounds.len()) > BUCKETS_MAX {
+            return Err("a histogram may have at most 65536 buckets or spans of a side, and custom bounds");
+        }
     }
-    let sizes = Sizes::of(histogram);
-    if sizes.are_allowed() { Ok(()) } else { Err("a histogram may have at most 16384 buckets, spans and bounds") }
+    Ok(())
 }
 
 /// What a histogram takes.
@@ -62,10 +64,6 @@ impl Sizes {
             spans: histogram.positive_spans.len() + histogram.negative_spans.len(),
             bounds: histogram.custom_bounds.len(),
         }
-    }
-
-    fn are_allowed(self) -> bool {
-        self.buckets.max(self.spans).max(self.bounds) <= HISTOGRAM_BUCKETS_MAX
     }
 
     /// Numbers and spans of a histogram, 8 bytes each, and as much again for what is around them.
@@ -231,9 +229,9 @@ fn take_layout(cursor: &mut Cursor<'_>) -> Result<FloatHistogram, Damage> {
     let zero_threshold = f64::from_bits(cursor.u64_le()?);
     let (positive_spans, positive_count) = take_spans(cursor)?;
     let (negative_spans, negative_count) = take_spans(cursor)?;
-    let bounds = cursor.count(HISTOGRAM_BUCKETS_MAX, "expected at most 16384 custom bounds")?;
+    let bounds = cursor.count(BUCKETS_MAX, "expected at most 65536 custom bounds")?;
     let custom_bounds = (0..bounds).map(|_| cursor.u64_le().map(f64::from_bits)).collect::<Result<_, _>>()?;
-    let layout = FloatHistogram {
+    Ok(FloatHistogram {
         reset_hint,
         schema,
         zero_threshold,
@@ -243,17 +241,16 @@ fn take_layout(cursor: &mut Cursor<'_>) -> Result<FloatHistogram, Damage> {
         negative_buckets: vec![0.0; negative_count],
         custom_bounds,
         ..FloatHistogram::default()
-    };
-    if Sizes::of(&layout).are_allowed() { Ok(layout) } else { Err(cursor.damage("expected at most 16384 buckets")) }
+    })
 }
 
 /// Spans, and how many buckets they have.
 fn take_spans(cursor: &mut Cursor<'_>) -> Result<(Vec<BucketSpan>, usize), Damage> {
-    let count = cursor.count(HISTOGRAM_BUCKETS_MAX, "expected at most 16384 spans")?;
+    let count = cursor.count(BUCKETS_MAX, "expected at most 65536 spans")?;
     let (mut spans, mut buckets) = (Vec::new(), 0);
     for _ in 0..count {
         let offset = i32::try_from(cursor.signed()?).map_err(|_| cursor.damage("expected an offset of 32 bits"))?;
-        let length = cursor.count(HISTOGRAM_BUCKETS_MAX - buckets, "expected at most 16384 buckets")?;
+        let length = cursor.count(BUCKETS_MAX - buckets, "expected at most 65536 buckets")?;
         buckets += length;
         spans.push(BucketSpan { offset, length: length as u32 });
     }

@@ -28,7 +28,6 @@ mod writer;
 
 pub use error::Error;
 pub use footer::BlockMeta;
-pub use histograms::{HISTOGRAM_BUCKETS_MAX, check_histogram};
 pub use merge::merge;
 pub use reader::Block;
 pub use series::LABELS_MAX;

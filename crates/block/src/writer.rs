@@ -102,7 +102,7 @@ impl BlockWriter {
     ///
     /// # Errors
     /// [`Error::Input`] when labels or times do not ascend, when a time is in both kinds of samples, or when a histogram
-    /// breaks a rule of [`crate::check_histogram`]; [`Error::Full`] at the format's bounds; [`Error::Io`].
+    /// has not as many buckets as its spans tell, or too many; [`Error::Full`] at the format's bounds; [`Error::Io`].
     pub fn push(&mut self, labels: &Labels, samples: &SampleBuffer) -> Result<(), Error> {
         let Some((first_ms, last_ms)) = samples.time_range() else { return Ok(()) };
         self.check(labels, samples)?;
@@ -129,7 +129,7 @@ impl BlockWriter {
         if !samples.is_in_order() {
             return refuse("times must ascend, each in one kind of samples");
         }
-        if let Some(reason) = samples.histograms.iter().find_map(|(_, one)| histograms::check_histogram(one).err()) {
+        if let Some(reason) = samples.histograms.iter().find_map(|(_, one)| histograms::check(one).err()) {
             return refuse(reason);
         }
         if self.last_labels.as_ref().is_some_and(|last| last >= labels) {
