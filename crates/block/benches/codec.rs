@@ -197,7 +197,7 @@ fn merging(criterion: &mut Criterion<CpuTime>) {
                 let samples = SampleBuffer {
                     timestamps_ms: samples.timestamps_ms[part.clone()].to_vec(),
                     values: samples.values[part.clone()].to_vec(),
-                    histograms: Vec::new(),
+                    ..SampleBuffer::default()
                 };
                 (labels.clone(), samples)
             });

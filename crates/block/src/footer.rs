@@ -10,7 +10,7 @@ pub(crate) const MAGIC: [u8; 8] = *b"BONGSUBK";
 /// The newest format that this program reads; written when an older one cannot hold the samples, so that a version of
 /// this program that knows the older one only can read what it could have written itself.
 pub(crate) const VERSION: u32 = 2;
-/// The format without native histograms.
+/// The format without native histograms and starts.
 pub(crate) const VERSION_FLOATS: u32 = 1;
 /// Where the pages start.
 pub(crate) const HEADER_BYTES: u64 = MAGIC.len() as u64;

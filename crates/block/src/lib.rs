@@ -9,6 +9,7 @@
 //! in `docs/formats/block.md`.
 
 mod bytes;
+mod chunk;
 mod decimal;
 mod dictionary;
 mod error;
@@ -22,6 +23,7 @@ mod reader;
 mod section;
 mod select;
 mod series;
+mod starts;
 mod times;
 mod values;
 mod writer;

@@ -10,14 +10,12 @@ use bongsu_model::{Labels, SampleBuffer};
 use memmap2::Mmap;
 
 use crate::bytes::Cursor;
+use crate::chunk;
 use crate::dictionary::Dictionary;
 use crate::error::{Damage, Error};
 use crate::footer::{BlockMeta, Footer, HEADER_BYTES};
-use crate::histograms::HISTOGRAMS;
 use crate::section::{KINDS, Kind, has_checksum};
 use crate::series::{ENTRY_BYTES, FRAME_SERIES, SeriesView};
-use crate::times::TimesHead;
-use crate::{histograms, times, values};
 
 /// Bytes of an entry of the page directory: where the page ends, and its checksum.
 const PAGE_ENTRY_BYTES: usize = 12;
@@ -164,7 +162,7 @@ impl Block {
                 number => self.column(number - 1)?,
             };
             let values = take_block(&mut cursor).map_err(in_page)?;
-            read_chunk(column, values, start_ms, end_ms, out).map_err(in_page)?;
+            chunk::read(column, values, start_ms, end_ms, out).map_err(in_page)?;
         }
         Ok(())
     }
@@ -315,33 +313,4 @@ fn page_end(entry: &[u8; PAGE_ENTRY_BYTES]) -> u64 {
 fn take_block<'a>(cursor: &mut Cursor<'a>) -> Result<&'a [u8], Damage> {
     let len = cursor.count(usize::MAX, "expected a length")?;
     cursor.take(len)
-}
-
-/// Appends the samples of one chunk that lie in the time range.
-fn read_chunk(column: &[u8], values: &[u8], start_ms: i64, end_ms: i64, out: &mut SampleBuffer) -> Result<(), Damage> {
-    let mut cursor = Cursor::new(column);
-    let head = times::decode_head(&mut cursor)?;
-    let TimesHead { count, first_ms, last_ms } = head;
-    if last_ms < start_ms || first_ms > end_ms {
-        return Ok(());
-    }
-    if values.first() == Some(&HISTOGRAMS) {
-        let mut times = Vec::new();
-        times::decode_body(head, &mut cursor, &mut times)?;
-        return histograms::decode(values, &times, start_ms, end_ms, &mut out.histograms);
-    }
-    let old = out.timestamps_ms.len();
-    times::decode_body(head, &mut cursor, &mut out.timestamps_ms)?;
-    values::decode(values, count, &mut out.values)?;
-    if last_ms > end_ms {
-        let kept = old + out.timestamps_ms[old..].partition_point(|time| *time <= end_ms);
-        out.timestamps_ms.truncate(kept);
-        out.values.truncate(kept);
-    }
-    if first_ms < start_ms {
-        let dropped = old + out.timestamps_ms[old..].partition_point(|time| *time < start_ms);
-        out.timestamps_ms.drain(old..dropped);
-        out.values.drain(old..dropped);
-    }
-    Ok(())
 }

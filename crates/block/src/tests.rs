@@ -20,6 +20,8 @@ type Table = BTreeMap<Labels, BTreeMap<i64, Value>>;
 enum Value {
     Float(u64),
     Histogram(Arc<FloatHistogram>),
+    /// One of the others, with the time its counting began.
+    Since(i64, Box<Value>),
 }
 
 impl Value {
@@ -27,6 +29,7 @@ impl Value {
         match self {
             Self::Float(bits) => f64::from_bits(*bits).to_string() + &format!("={bits:x}"),
             Self::Histogram(histogram) => histograms::tests::text(histogram),
+            Self::Since(start_ms, value) => format!("{} since {start_ms}", value.text()),
         }
     }
 }
@@ -54,9 +57,16 @@ fn write(path: &Path, table: &Table, options: WriteOptions) -> BlockMeta {
 fn buffer(samples: &BTreeMap<i64, Value>) -> SampleBuffer {
     let mut buffer = SampleBuffer::default();
     for (time, value) in samples {
-        match value {
-            Value::Float(bits) => buffer.push(*time, f64::from_bits(*bits)),
-            Value::Histogram(histogram) => buffer.histograms.push((*time, Arc::clone(histogram))),
+        let (start_ms, value) = match value {
+            Value::Since(start_ms, value) => (*start_ms, &**value),
+            value => (0, value),
+        };
+        if let Value::Histogram(histogram) = value {
+            buffer.histograms.push((*time, Arc::clone(histogram)));
+            buffer.set_last_histogram_start(start_ms);
+        } else if let Value::Float(bits) = value {
+            buffer.push(*time, f64::from_bits(*bits));
+            buffer.set_last_start(start_ms);
         }
     }
     buffer
@@ -67,9 +77,18 @@ fn read_between(block: &Block, start_ms: i64, end_ms: i64) -> Result<Table, Erro
     for series in block.select(&[])? {
         let mut samples = SampleBuffer::default();
         block.read(series, start_ms, end_ms, &mut samples)?;
-        let floats = samples.values.iter().map(|value| Value::Float(value.to_bits()));
-        let floats = samples.timestamps_ms.iter().copied().zip(floats);
-        let histograms = samples.histograms.into_iter().map(|(time, histogram)| (time, Value::Histogram(histogram)));
+        let since = |starts: &[i64], place: usize, value| match starts.get(place) {
+            None | Some(0) => value,
+            Some(start_ms) => Value::Since(*start_ms, Box::new(value)),
+        };
+        let floats = samples.values.iter().enumerate().map(|(place, value)| {
+            let value = Value::Float(value.to_bits());
+            (samples.timestamps_ms[place], since(&samples.start_timestamps_ms, place, value))
+        });
+        let histograms = samples.histograms.iter().enumerate().map(|(place, (time, histogram))| {
+            let value = Value::Histogram(Arc::clone(histogram));
+            (*time, since(&samples.histogram_start_timestamps_ms, place, value))
+        });
         table.insert(block.labels(series)?, floats.chain(histograms).collect());
     }
     Ok(table)
@@ -114,7 +133,8 @@ fn small_table() -> Table {
             table.insert(labels, samples.collect());
         }
         let labels = Labels::from_pairs([("__name__", "latency_seconds"), ("instance", host), ("job", "node")]);
-        table.insert(labels, (0..40).map(|i| (start + i * 15_000, latency(i))).collect());
+        let since = |i, value| if i < 35 { Value::Since(start - 1000, Box::new(value)) } else { value };
+        table.insert(labels, (0..40).map(|i| (start + i * 15_000, since(i, latency(i)))).collect());
     }
     table
 }
@@ -309,6 +329,11 @@ fn tables() -> impl Strategy<Value = Table> {
         5 => bits.prop_map(Value::Float),
         1 => histograms::tests::histograms().prop_map(|histogram| Value::Histogram(Arc::new(histogram))),
     ];
+    let starts = prop_oneof![9 => Just(0), 1 => -2000_i64..1000];
+    let values = (values, starts).prop_map(|(value, start_ms)| match start_ms {
+        0 => value,
+        _ => Value::Since(start_ms, Box::new(value)),
+    });
     let samples = proptest::collection::btree_map(-1000_i64..1000, values, 1..60);
     proptest::collection::btree_map(label_sets(), samples, 0..30)
 }

@@ -1,9 +1,8 @@
 //! Writes a block from its first byte to its last.
 
 use std::path::Path;
-use std::sync::Arc;
 
-use bongsu_model::{FloatHistogram, Labels, SampleBuffer};
+use bongsu_model::{Labels, SampleBuffer};
 use hashbrown::HashMap;
 use xxhash_rust::xxh3::xxh3_128;
 
@@ -15,7 +14,7 @@ use crate::output::OutputFile;
 use crate::section::{KINDS, Kind, SectionEntry};
 use crate::series::{LABELS_MAX, SeriesTable};
 use crate::values::{Effort, ValueEncoder};
-use crate::{CHUNK_SAMPLES_MAX, histograms, postings, times};
+use crate::{CHUNK_SAMPLES_MAX, histograms, postings, starts, times};
 
 /// A page ends with the series that makes it this large.
 const PAGE_BYTES: usize = 16 << 10;
@@ -107,8 +106,8 @@ impl BlockWriter {
         let Some((first_ms, last_ms)) = samples.time_range() else { return Ok(()) };
         self.check(labels, samples)?;
         let start = self.page.len();
-        self.put_floats(&samples.timestamps_ms, &samples.values);
-        self.put_histograms(&samples.histograms);
+        self.put_floats(samples);
+        self.put_histograms(samples);
         for (place, (name, value)) in labels.iter().enumerate() {
             let pair = self.interner.intern(name, value, self.series.pair_before(place));
             self.series.push_pair(pair);
@@ -146,24 +145,44 @@ impl BlockWriter {
     }
 
     /// Appends chunks of about the same size.
-    fn put_floats(&mut self, times: &[i64], values: &[f64]) {
+    fn put_floats(&mut self, samples: &SampleBuffer) {
+        let (times, values) = (&samples.timestamps_ms, &samples.values);
         let chunks = times.len().div_ceil(self.options.chunk_samples_max).max(1);
         let chunk_samples = times.len().div_ceil(chunks).max(1);
-        for (times, values) in times.chunks(chunk_samples).zip(values.chunks(chunk_samples)) {
+        for (place, (times, values)) in times.chunks(chunk_samples).zip(values.chunks(chunk_samples)).enumerate() {
             self.put_times(times);
-            self.scratch.clear();
+            self.begin_values(&samples.start_timestamps_ms, place * chunk_samples, times.len());
             self.encoder.encode(values, self.options.effort, &mut self.scratch);
             self.put_values();
         }
     }
 
-    fn put_histograms(&mut self, samples: &[(i64, Arc<FloatHistogram>)]) {
-        for chunk in histograms::chunks(samples, self.options.chunk_samples_max) {
+    fn put_histograms(&mut self, samples: &SampleBuffer) {
+        let mut place = 0;
+        for chunk in histograms::chunks(&samples.histograms, self.options.chunk_samples_max) {
             let times: Vec<i64> = chunk.iter().map(|(time, _)| *time).collect();
             self.put_times(&times);
-            self.scratch.clear();
+            self.begin_values(&samples.histogram_start_timestamps_ms, place, chunk.len());
             histograms::encode(chunk, &mut self.encoder, self.options.effort, &mut self.scratch);
             self.put_values();
+            self.version = footer::VERSION;
+            place += chunk.len();
+        }
+    }
+
+    /// Starts what stands in place of a chunk's values: with the starts of its samples, if known. There may be fewer starts
+    /// than samples.
+    fn begin_values(&mut self, starts: &[i64], place: usize, count: usize) {
+        self.scratch.clear();
+        let Some(known) = starts.get(place..) else { return };
+        let is_written = if known.len() >= count {
+            starts::encode(&known[..count], &mut self.scratch)
+        } else {
+            let mut padded = known.to_vec();
+            padded.resize(count, 0);
+            starts::encode(&padded, &mut self.scratch)
+        };
+        if is_written {
             self.version = footer::VERSION;
         }
     }

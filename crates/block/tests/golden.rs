@@ -46,7 +46,8 @@ fn series() -> Vec<(Labels, SampleBuffer)> {
     all
 }
 
-/// What needs version 2: native histograms of all layouts, in a series of their own and among floats.
+/// What needs version 2: native histograms of all layouts, in a series of their own and among floats, and samples that are
+/// known to have begun at some time.
 fn histogram_series() -> Vec<(Labels, SampleBuffer)> {
     let mut all = Vec::new();
     for name in ["bounds", "latency"] {
@@ -60,6 +61,8 @@ fn histogram_series() -> Vec<(Labels, SampleBuffer)> {
                 _ => samples.histograms.push((time_ms, Arc::new(with_bounds(i)))),
             }
         }
+        samples.start_timestamps_ms = samples.timestamps_ms.iter().map(|time_ms| time_ms - 15_000).collect();
+        samples.histogram_start_timestamps_ms = (0..70).map(|i| 1_699_999_999_000 * i64::from(i > 10)).collect();
         all.push((Labels::from_pairs([("__name__", name), ("job", "golden")]), samples));
     }
     all
@@ -110,6 +113,10 @@ fn print(labels: &Labels, samples: &SampleBuffer) -> String {
     for (time, histogram) in &samples.histograms {
         write!(text, " {histogram:?}@{time}").unwrap();
     }
+    let of_floats = samples.start_timestamps_ms.iter().chain(std::iter::repeat(&0)).take(samples.values.len());
+    let starts = &samples.histogram_start_timestamps_ms;
+    let of_histograms = starts.iter().chain(std::iter::repeat(&0)).take(samples.histograms.len());
+    write!(text, " since {:?}", of_floats.chain(of_histograms).collect::<Vec<_>>()).unwrap();
     text
 }
 

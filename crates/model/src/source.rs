@@ -60,6 +60,11 @@ pub struct SampleBuffer {
     pub values: Vec<f64>,
     /// Histogram samples, ascending; no time of theirs is among the float samples.
     pub histograms: Vec<(i64, Arc<FloatHistogram>)>,
+    /// When the counting of each float sample began, milliseconds; 0 when that is not known. May be shorter than the samples,
+    /// and is mostly empty: of what is missing nothing is known.
+    pub start_timestamps_ms: Vec<i64>,
+    /// The same of each histogram sample.
+    pub histogram_start_timestamps_ms: Vec<i64>,
 }
 
 impl SampleBuffer {
@@ -68,6 +73,8 @@ impl SampleBuffer {
         self.timestamps_ms.clear();
         self.values.clear();
         self.histograms.clear();
+        self.start_timestamps_ms.clear();
+        self.histogram_start_timestamps_ms.clear();
     }
 
     /// Appends one float sample.
@@ -75,6 +82,18 @@ impl SampleBuffer {
     pub fn push(&mut self, timestamp_ms: i64, value: f64) {
         self.timestamps_ms.push(timestamp_ms);
         self.values.push(value);
+    }
+
+    /// Says when the counting of the last float sample began; 0 when that is not known.
+    #[inline]
+    pub fn set_last_start(&mut self, start_ms: i64) {
+        set_last(&mut self.start_timestamps_ms, self.timestamps_ms.len(), start_ms);
+    }
+
+    /// Says when the counting of the last histogram began; 0 when that is not known.
+    #[inline]
+    pub fn set_last_histogram_start(&mut self, start_ms: i64) {
+        set_last(&mut self.histogram_start_timestamps_ms, self.histograms.len(), start_ms);
     }
 
     /// Samples of both kinds.
@@ -87,6 +106,15 @@ impl SampleBuffer {
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.len() == 0
+    }
+}
+
+/// Sets the last of `count` starts, if there is anything to say.
+#[inline]
+fn set_last(starts: &mut Vec<i64>, count: usize, start_ms: i64) {
+    if count > 0 && (start_ms != 0 || starts.len() >= count) {
+        starts.resize(count, 0);
+        starts[count - 1] = start_ms;
     }
 }
 
