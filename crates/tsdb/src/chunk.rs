@@ -8,6 +8,7 @@
 //!          0      value as before
 //!          1..=64 1 + 8 × (leading zero bytes) + (length - 1) of value XOR value before; `length` bytes follow, low first
 //!          65     a native histogram follows, see [`histogram`]
+//!          66     no sample: zigzag varint of the time when the counting of the samples from here on began, 0 unknown
 //! ```
 //!
 //! A regular, constant series costs one byte a sample. Bytes instead of bits: half as much work, a fifth more memory, for
@@ -16,7 +17,7 @@
 //! Samples that are not newer than the newest go to lists of their own: floats in order of arrival, where a later one
 //! overrules an earlier one with the same time, and histograms by time. Both overrule the appended samples, which are
 //! newer than all that the lists held before; a late histogram overrules a late float, as one that is overruled itself is
-//! taken out.
+//! taken out. The starts of late samples, if known, stand beside by time.
 
 mod bytes;
 mod histogram;
@@ -26,10 +27,10 @@ use std::sync::Arc;
 
 use bongsu_model::{FloatHistogram, Sample};
 
-use bytes::put_zigzag;
+use bytes::{Bytes, put_zigzag};
 use histogram::is_same;
 
-pub(crate) use view::{LateHistograms, View};
+pub(crate) use view::{LateMaps, View};
 
 const DELTA_CHANGED: u8 = 0x80;
 /// Control byte, varint, value.
@@ -37,6 +38,8 @@ const ENCODED_BYTES_MAX: usize = 1 + 10 + 8;
 const FIRST_BYTES: usize = 32;
 /// Control code of a histogram.
 const HISTOGRAM: u32 = 65;
+/// Control code of a start.
+const START: u32 = 66;
 /// What an entry of an ordered map costs besides its content, about.
 const MAP_ENTRY_BYTES: usize = 24;
 
@@ -51,6 +54,8 @@ pub(crate) struct Chunk {
     last_bits: u64,
     delta_ms: i64,
     count: u32,
+    /// Where in `bytes` the start of the newest sample stands; 0 when it is not known.
+    start_at: u32,
 }
 
 #[derive(Debug)]
@@ -59,50 +64,58 @@ struct Side {
     late: Vec<Sample>,
     /// The first of all late samples.
     late_min_ms: i64,
-    histograms: Option<Box<Histograms>>,
+    maps: LateMaps,
+    last_histogram: Option<Box<LastHistogram>>,
 }
 
-/// Of a series with native histograms.
+/// The histogram that was appended last.
 #[derive(Debug)]
-struct Histograms {
-    /// The one that was appended last.
-    last: FloatHistogram,
-    last_ms: i64,
-    late: LateHistograms,
+struct LastHistogram {
+    time_ms: i64,
+    histogram: FloatHistogram,
 }
 
 impl Chunk {
     /// Takes a sample. Returns by how many bytes of memory the chunk grew.
     #[inline]
     pub(crate) fn append(&mut self, sample: Sample) -> usize {
-        if self.count == 0 {
-            return self.begin(sample.timestamp_ms) + self.put(sample);
-        }
-        if sample.timestamp_ms <= self.last_ms {
-            return self.append_late(sample);
+        if self.count == 0 || sample.timestamp_ms <= self.last_ms || self.start_at != 0 {
+            return self.append_with_start(sample, 0);
         }
         self.put(sample)
     }
 
-    /// Takes a native histogram, as [`Self::append`] does a float.
-    pub(crate) fn append_histogram(&mut self, timestamp_ms: i64, histogram: &FloatHistogram) -> usize {
-        let mut grown = self.side_histograms();
+    /// Takes a sample whose counting began at `start_ms`; 0 when that is not known.
+    pub(crate) fn append_with_start(&mut self, sample: Sample, start_ms: i64) -> usize {
+        let mut grown = 0;
+        if self.count == 0 {
+            grown += self.begin(sample.timestamp_ms);
+        } else if sample.timestamp_ms <= self.last_ms {
+            return self.append_late(sample, start_ms);
+        }
+        grown += self.put_start(start_ms);
+        grown + self.put(sample)
+    }
+
+    /// Takes a native histogram, as [`Self::append_with_start`] does a float.
+    pub(crate) fn append_histogram(&mut self, timestamp_ms: i64, histogram: &FloatHistogram, start_ms: i64) -> usize {
+        let mut grown = 0;
         if self.count == 0 {
             grown += self.begin(timestamp_ms);
         } else if timestamp_ms <= self.last_ms {
-            return grown + self.append_late_histogram(timestamp_ms, histogram);
+            return self.append_late_histogram(timestamp_ms, histogram, start_ms);
         }
+        grown += self.put_start(start_ms);
         let mut code = Vec::with_capacity(256);
         let mut head = [0_u8; ENCODED_BYTES_MAX];
         let head_len = self.put_time(timestamp_ms, &mut head);
         head[0] |= HISTOGRAM as u8;
         code.extend_from_slice(&head[..head_len]);
-        if let Some(histograms) = self.histograms_mut() {
-            let before = histogram::heap_bytes(&histograms.last);
-            histogram::encode(&mut histograms.last, histogram, &mut code);
-            histograms.last_ms = timestamp_ms;
-            grown += histogram::heap_bytes(&histograms.last).saturating_sub(before);
-        }
+        let last = self.side(&mut grown).last_histogram(&mut grown);
+        let before = histogram::heap_bytes(&last.histogram);
+        histogram::encode(&mut last.histogram, histogram, &mut code);
+        last.time_ms = timestamp_ms;
+        grown += histogram::heap_bytes(&last.histogram).saturating_sub(before);
         self.count += 1;
         grown + self.push(&code)
     }
@@ -113,6 +126,27 @@ impl Chunk {
         self.bytes.extend_from_slice(&timestamp_ms.to_le_bytes());
         (self.last_ms, self.last_bits, self.delta_ms) = (timestamp_ms, 0, 0);
         self.bytes.capacity()
+    }
+
+    /// The start of the newest appended sample.
+    fn start_ms(&self) -> i64 {
+        match self.start_at {
+            0 => 0,
+            at => Bytes(self.bytes.get(at as usize..).unwrap_or_default()).zigzag(),
+        }
+    }
+
+    /// Notes the start of what is appended next, if it is another one.
+    fn put_start(&mut self, start_ms: i64) -> usize {
+        if start_ms == self.start_ms() {
+            return 0;
+        }
+        let mut code = [0_u8; 11];
+        code[0] = START as u8;
+        let len = put_zigzag(&mut code[1..], start_ms);
+        let grown = self.push(&code[..1 + len]);
+        self.start_at = if start_ms == 0 { 0 } else { (self.bytes.len() - len) as u32 };
+        grown
     }
 
     /// Appends a sample that is newer than all others.
@@ -161,56 +195,45 @@ impl Chunk {
     }
 
     #[cold]
-    fn append_late(&mut self, sample: Sample) -> usize {
-        if sample.timestamp_ms == self.last_ms && sample.value.to_bits() == self.last_bits && self.side.is_none() {
+    fn append_late(&mut self, sample: Sample, start_ms: i64) -> usize {
+        let repeats = sample.timestamp_ms == self.last_ms && sample.value.to_bits() == self.last_bits;
+        if repeats && self.side.is_none() && start_ms == self.start_ms() {
             return 0;
         }
-        let side = self.side.get_or_insert_with(Side::new);
-        if let Some(histograms) = &mut side.histograms {
-            histograms.late.remove(&sample.timestamp_ms);
-        }
+        let mut grown = 0;
+        let side = self.side(&mut grown);
+        side.maps.histograms.remove(&sample.timestamp_ms);
         let before = side.late.capacity();
         if side.late.len() == before {
             // A sender that repeats the same samples must not grow the list. Half is left free, so that sorting stays rare.
             sort_last_wins(&mut side.late);
             side.late.reserve(side.late.len().max(4));
         }
-        side.late_min_ms = side.late_min_ms.min(sample.timestamp_ms);
         side.late.push(sample);
-        (side.late.capacity() - before) * size_of::<Sample>()
+        grown += (side.late.capacity() - before) * size_of::<Sample>();
+        grown + side.cover(sample.timestamp_ms, start_ms)
     }
 
-    fn append_late_histogram(&mut self, timestamp_ms: i64, histogram: &FloatHistogram) -> usize {
-        let last_ms = self.last_ms;
-        let Some(side) = &mut self.side else { return 0 };
-        let Some(histograms) = &mut side.histograms else { return 0 };
-        let repeats = timestamp_ms == last_ms && timestamp_ms == histograms.last_ms;
-        if repeats
-            && side.late.is_empty()
-            && !histograms.late.contains_key(&timestamp_ms)
-            && is_same(&histograms.last, histogram)
-        {
-            return 0;
+    #[cold]
+    fn append_late_histogram(&mut self, timestamp_ms: i64, histogram: &FloatHistogram, start_ms: i64) -> usize {
+        let repeats = timestamp_ms == self.last_ms && start_ms == self.start_ms();
+        let mut grown = 0;
+        let side = self.side(&mut grown);
+        if repeats && side.has_last(timestamp_ms, histogram) {
+            return grown;
         }
-        side.late_min_ms = side.late_min_ms.min(timestamp_ms);
         let bytes = |histogram| MAP_ENTRY_BYTES + size_of::<FloatHistogram>() + histogram::heap_bytes(histogram);
-        let before = histograms.late.insert(timestamp_ms, Arc::new(histogram.clone()));
-        bytes(histogram).saturating_sub(before.as_deref().map_or(0, bytes))
+        let before = side.maps.histograms.insert(timestamp_ms, Arc::new(histogram.clone()));
+        grown += bytes(histogram).saturating_sub(before.as_deref().map_or(0, bytes));
+        grown + side.cover(timestamp_ms, start_ms)
     }
 
-    /// Makes sure that there is a place for histograms; returns its size if it is new.
-    fn side_histograms(&mut self) -> usize {
-        let side = self.side.get_or_insert_with(Side::new);
-        if side.histograms.is_some() {
-            return 0;
-        }
-        let last = FloatHistogram::default();
-        side.histograms = Some(Box::new(Histograms { last, last_ms: i64::MIN, late: LateHistograms::new() }));
-        size_of::<Side>() + size_of::<Histograms>()
-    }
-
-    fn histograms_mut(&mut self) -> Option<&mut Histograms> {
-        self.side.as_mut()?.histograms.as_deref_mut()
+    /// The side structure; counted when it is new.
+    fn side(&mut self, grown: &mut usize) -> &mut Side {
+        self.side.get_or_insert_with(|| {
+            *grown += size_of::<Side>();
+            Box::new(Side { late: Vec::new(), late_min_ms: i64::MAX, maps: LateMaps::default(), last_histogram: None })
+        })
     }
 
     /// Whether no sample came yet.
@@ -221,12 +244,11 @@ impl Chunk {
 
     /// The samples as they are stored.
     pub(crate) fn view(&self) -> View<'_> {
-        let (late, late_histograms) = match &self.side {
-            Some(side) => (&side.late[..], side.histograms.as_ref().map(|histograms| &histograms.late)),
+        let (late, maps) = match &self.side {
+            Some(side) => (&side.late[..], Some(&side.maps)),
             None => (&[][..], None),
         };
-        let late_histograms = late_histograms.filter(|late| !late.is_empty());
-        View { bytes: &self.bytes, count: self.count, late, late_histograms }
+        View { bytes: &self.bytes, count: self.count, late, maps: maps.filter(|maps| !maps.is_empty()) }
     }
 
     /// First and last time; meaningless for an empty chunk.
@@ -246,8 +268,31 @@ impl Chunk {
 }
 
 impl Side {
-    fn new() -> Box<Self> {
-        Box::new(Self { late: Vec::new(), late_min_ms: i64::MAX, histograms: None })
+    /// The state of histograms; counted when it is new.
+    fn last_histogram(&mut self, grown: &mut usize) -> &mut LastHistogram {
+        self.last_histogram.get_or_insert_with(|| {
+            *grown += size_of::<LastHistogram>();
+            Box::new(LastHistogram { time_ms: i64::MIN, histogram: FloatHistogram::default() })
+        })
+    }
+
+    /// Whether just this was appended last and nothing came late at its time.
+    fn has_last(&self, timestamp_ms: i64, histogram: &FloatHistogram) -> bool {
+        let is_last = |last: &LastHistogram| last.time_ms == timestamp_ms && is_same(&last.histogram, histogram);
+        self.late.is_empty()
+            && !self.maps.histograms.contains_key(&timestamp_ms)
+            && self.last_histogram.as_deref().is_some_and(is_last)
+    }
+
+    /// Notes time and start of a late sample.
+    fn cover(&mut self, timestamp_ms: i64, start_ms: i64) -> usize {
+        self.late_min_ms = self.late_min_ms.min(timestamp_ms);
+        let starts = &mut self.maps.starts;
+        if start_ms == 0 {
+            starts.remove(&timestamp_ms);
+            return 0;
+        }
+        if starts.insert(timestamp_ms, start_ms).is_none() { MAP_ENTRY_BYTES } else { 0 }
     }
 }
 

@@ -89,7 +89,7 @@ impl Head {
     pub(crate) fn append_histogram(&mut self, series: u32, timestamp_ms: i64, histogram: &FloatHistogram) {
         let chunk = &mut self.chunks[series as usize];
         self.active_count += usize::from(chunk.is_empty());
-        self.bytes += chunk.append_histogram(timestamp_ms, histogram);
+        self.bytes += chunk.append_histogram(timestamp_ms, histogram, 0);
         self.sample_count += 1;
     }
 

@@ -10,9 +10,13 @@ fn read(chunk: &Chunk, start_ms: i64, end_ms: i64) -> BTreeMap<i64, String> {
     chunk.view().read(start_ms, end_ms, &mut out);
     assert!(out.timestamps_ms.is_sorted_by(|a, b| a < b), "times of floats ascend, each once");
     assert!(out.histograms.is_sorted_by(|a, b| a.0 < b.0), "times of histograms ascend, each once");
-    let floats = out.timestamps_ms.iter().zip(&out.values).map(|(time, value)| (*time, Written::Float(*value).text()));
-    let histograms = out.histograms.iter().map(|(time, histogram)| (*time, text(histogram)));
     let len = out.len();
+    out.start_timestamps_ms.resize(out.values.len(), 0);
+    out.histogram_start_timestamps_ms.resize(out.histograms.len(), 0);
+    let floats = out.timestamps_ms.iter().zip(&out.values).zip(&out.start_timestamps_ms);
+    let floats = floats.map(|((time, value), start_ms)| (*time, Written::Float(*value).text(*start_ms)));
+    let histograms = out.histograms.iter().zip(&out.histogram_start_timestamps_ms);
+    let histograms = histograms.map(|((time, histogram), start_ms)| (*time, format!("{} {start_ms}", text(histogram))));
     let all: BTreeMap<_, _> = floats.chain(histograms).collect();
     assert_eq!(all.len(), len, "no time is in both");
     all
@@ -40,17 +44,20 @@ enum Written {
 }
 
 impl Written {
-    fn text(&self) -> String {
+    fn text(&self, start_ms: i64) -> String {
         match self {
-            Self::Float(value) => format!("{:x}", value.to_bits()),
-            Self::Histogram(histogram) => text(histogram),
+            Self::Float(value) => format!("{:x} {start_ms}", value.to_bits()),
+            Self::Histogram(histogram) => format!("{} {start_ms}", text(histogram)),
         }
     }
 
-    fn append_to(&self, chunk: &mut Chunk, timestamp_ms: i64) -> usize {
+    fn append_to(&self, chunk: &mut Chunk, timestamp_ms: i64, start_ms: i64) -> usize {
         match self {
-            Self::Float(value) => chunk.append(Sample { timestamp_ms, value: *value }),
-            Self::Histogram(histogram) => chunk.append_histogram(timestamp_ms, histogram),
+            Self::Float(value) => {
+                let sample = Sample { timestamp_ms, value: *value };
+                if start_ms == 0 { chunk.append(sample) } else { chunk.append_with_start(sample, start_ms) }
+            }
+            Self::Histogram(histogram) => chunk.append_histogram(timestamp_ms, histogram, start_ms),
         }
     }
 }
@@ -68,7 +75,7 @@ fn a_regular_constant_series_costs_a_byte_a_sample() {
 
 #[test]
 fn repeated_samples_do_not_grow_the_chunk() {
-    for of_histograms in [false, true] {
+    for (of_histograms, start_ms) in [(false, 0), (false, 5), (true, 0), (true, 5)] {
         let mut chunk = Chunk::default();
         let mut grown = 0;
         for _ in 0..1000 {
@@ -79,7 +86,7 @@ fn repeated_samples_do_not_grow_the_chunk() {
                 } else {
                     Written::Float(value)
                 };
-                grown += written.append_to(&mut chunk, t);
+                grown += written.append_to(&mut chunk, t, start_ms);
             }
         }
         assert!(grown < 4096, "{grown}");
@@ -91,11 +98,25 @@ fn repeated_samples_do_not_grow_the_chunk() {
 fn the_newest_histogram_sent_again_is_no_late_one() {
     let mut chunk = Chunk::default();
     let histogram = FloatHistogram { sum: STALE_NAN, ..FloatHistogram::default() };
-    assert!(chunk.append_histogram(5, &histogram) > 0);
-    assert_eq!(chunk.append_histogram(5, &histogram), 0);
-    assert!(chunk.view().late_histograms.is_none());
-    assert!(chunk.append_histogram(5, &FloatHistogram { sum: 0.0, ..histogram }) > 0);
-    assert_eq!(chunk.view().late_histograms.map(LateHistograms::len), Some(1));
+    assert!(chunk.append_histogram(5, &histogram, 3) > 0);
+    assert_eq!(chunk.append_histogram(5, &histogram, 3), 0);
+    assert!(chunk.view().maps.is_none());
+    assert!(chunk.append_histogram(5, &histogram, 4) > 0);
+    assert!(chunk.append_histogram(5, &FloatHistogram { sum: 0.0, ..histogram }, 4) == 0, "in place of the one before");
+    assert_eq!(chunk.view().maps.map(|maps| (maps.histograms.len(), maps.starts.len())), Some((1, 1)));
+}
+
+#[test]
+fn a_start_costs_some_bytes_when_it_changes() {
+    let mut chunk = Chunk::default();
+    let mut len = |timestamp_ms: i64, start_ms| {
+        let before = chunk.bytes.len();
+        chunk.append_with_start(Sample { timestamp_ms: timestamp_ms * 15_000, value: 0.0 }, start_ms);
+        chunk.bytes.len() - before
+    };
+    let lens = [len(1, 0), len(2, 1_700_000_000_000), len(3, 1_700_000_000_000), len(4, 0), len(5, 0)];
+    assert_eq!(lens, [8 + 1, 1 + 3 + 7, 1, 1 + 2, 1]);
+    assert!(chunk.side.is_none(), "no memory is needed beside the bytes");
 }
 
 fn floats() -> impl Strategy<Value = f64> {
@@ -129,6 +150,11 @@ prop_compose! {
     }
 }
 
+/// When the counting of a sample began: mostly as long ago as that of the one before, or not known.
+fn starts() -> impl Strategy<Value = i64> {
+    prop_oneof![4 => Just(-1000), 2 => Just(0), 1 => any::<i64>()]
+}
+
 /// Samples of both kinds; of histograms also some that differ from each other in numbers only.
 fn written() -> impl Strategy<Value = Written> {
     let alike = (histograms(), prop::collection::vec(floats(), 7)).prop_map(|(mut histogram, numbers)| {
@@ -146,12 +172,12 @@ fn written() -> impl Strategy<Value = Written> {
     ]
 }
 
-fn keeps_the_last(samples: Vec<(i64, Written)>, range: (i64, i64)) -> Result<(), TestCaseError> {
+fn keeps_the_last(samples: Vec<(i64, Written, i64)>, range: (i64, i64)) -> Result<(), TestCaseError> {
     let mut chunk = Chunk::default();
     let mut model = BTreeMap::new();
-    for (timestamp_ms, written) in samples {
-        written.append_to(&mut chunk, timestamp_ms);
-        model.insert(timestamp_ms, written.text());
+    for (timestamp_ms, written, start_ms) in samples {
+        written.append_to(&mut chunk, timestamp_ms, start_ms);
+        model.insert(timestamp_ms, written.text(start_ms));
     }
     prop_assert_eq!(&read(&chunk, i64::MIN, i64::MAX), &model);
     prop_assert!(chunk.is_empty() == model.is_empty());
@@ -178,23 +204,25 @@ proptest! {
         samples in prop::collection::vec((times(), any::<u64>().prop_map(|bits| Written::Float(f64::from_bits(bits)))), 0..200),
         range in (any::<i64>(), any::<i64>()),
     ) {
-        keeps_the_last(samples, range)?;
+        keeps_the_last(samples.into_iter().map(|(time, written)| (time, written, 0)).collect(), range)?;
     }
 
     #[test]
     fn keeps_the_last_of_every_time_of_both_kinds(
-        samples in prop::collection::vec((times(), written()), 0..60),
+        samples in prop::collection::vec((times(), written(), starts()), 0..60),
         range in (times(), times()),
     ) {
         keeps_the_last(samples, range)?;
     }
 
     #[test]
-    fn keeps_samples_of_both_kinds_that_come_in_order(samples in prop::collection::vec((1..100_i64, written()), 0..60)) {
+    fn keeps_samples_of_both_kinds_that_come_in_order(
+        samples in prop::collection::vec((1..100_i64, written(), starts()), 0..60),
+    ) {
         let mut time = 0;
-        let in_order = samples.into_iter().map(|(step, written)| {
+        let in_order = samples.into_iter().map(|(step, written, start_ms)| {
             time += step;
-            (time, written)
+            (time, written, start_ms)
         });
         keeps_the_last(in_order.collect(), (100, 1000))?;
     }

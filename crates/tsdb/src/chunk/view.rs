@@ -6,10 +6,25 @@ use std::sync::Arc;
 use bongsu_model::{FloatHistogram, Sample, SampleBuffer};
 
 use super::bytes::Bytes;
-use super::{DELTA_CHANGED, HISTOGRAM, histogram, sort_last_wins};
+use super::{DELTA_CHANGED, HISTOGRAM, START, histogram, sort_last_wins};
 
-/// Histograms that came out of order, by time.
-pub(crate) type LateHistograms = BTreeMap<i64, Arc<FloatHistogram>>;
+/// Of late samples, by time.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct LateMaps {
+    pub(super) histograms: BTreeMap<i64, Arc<FloatHistogram>>,
+    /// When their counting began, where that is known.
+    pub(super) starts: BTreeMap<i64, i64>,
+}
+
+impl LateMaps {
+    pub(super) fn is_empty(&self) -> bool {
+        self.histograms.is_empty() && self.starts.is_empty()
+    }
+
+    fn start_of(&self, time_ms: i64) -> i64 {
+        self.starts.get(&time_ms).copied().unwrap_or(0)
+    }
+}
 
 /// The stored samples of one chunk, borrowed from the chunk or from a copy of its bytes.
 #[derive(Clone, Copy, Debug)]
@@ -17,7 +32,8 @@ pub(crate) struct View<'a> {
     pub(crate) bytes: &'a [u8],
     pub(crate) count: u32,
     pub(crate) late: &'a [Sample],
-    pub(crate) late_histograms: Option<&'a LateHistograms>,
+    /// None when there is nothing in them.
+    pub(crate) maps: Option<&'a LateMaps>,
 }
 
 impl<'a> View<'a> {
@@ -26,18 +42,30 @@ impl<'a> View<'a> {
         let first = out.mark();
         self.read_appended(start_ms, end_ms, out);
         if !self.late.is_empty() {
-            let in_range = |ms: i64| start_ms <= ms && ms <= end_ms;
-            let mut late: Vec<Sample> = self.late.iter().filter(|s| in_range(s.timestamp_ms)).copied().collect();
-            sort_last_wins(&mut late);
             let middle = out.mark();
-            late.iter().for_each(|sample| out.push(sample.timestamp_ms, sample.value));
+            self.read_late(start_ms, end_ms, out);
             out.overlay(first, middle);
         }
-        if let Some(late) = self.late_histograms.filter(|_| start_ms <= end_ms) {
+        if let Some(maps) = self.maps.filter(|maps| !maps.histograms.is_empty() && start_ms <= end_ms) {
             let middle = out.mark();
-            let late = late.range(start_ms..=end_ms);
-            out.histograms.extend(late.map(|(time, histogram)| (*time, Arc::clone(histogram))));
+            for (time_ms, histogram) in maps.histograms.range(start_ms..=end_ms) {
+                out.histograms.push((*time_ms, Arc::clone(histogram)));
+                out.set_last_histogram_start(maps.start_of(*time_ms));
+            }
             out.overlay(first, middle);
+        }
+    }
+
+    /// Appends the late floats.
+    fn read_late(&self, start_ms: i64, end_ms: i64, out: &mut SampleBuffer) {
+        let in_range = |ms: i64| start_ms <= ms && ms <= end_ms;
+        let mut late: Vec<Sample> = self.late.iter().filter(|s| in_range(s.timestamp_ms)).copied().collect();
+        sort_last_wins(&mut late);
+        for sample in late {
+            out.push(sample.timestamp_ms, sample.value);
+            if let Some(maps) = self.maps {
+                out.set_last_start(maps.start_of(sample.timestamp_ms));
+            }
         }
     }
 
@@ -52,8 +80,16 @@ impl<'a> View<'a> {
                 continue;
             }
             match stored {
-                Stored::Float(value) => out.push(time_ms, value),
-                Stored::Histogram => out.histograms.push((time_ms, Arc::new(decoder.histogram.clone()))),
+                Stored::Float(value) => {
+                    out.push(time_ms, value);
+                    if decoder.start_ms != 0 {
+                        out.set_last_start(decoder.start_ms);
+                    }
+                }
+                Stored::Histogram => {
+                    out.histograms.push((time_ms, Arc::new(decoder.histogram.clone())));
+                    out.set_last_histogram_start(decoder.start_ms);
+                }
             }
         }
     }
@@ -63,7 +99,7 @@ impl<'a> View<'a> {
         let mut decoder = Decoder::new(self);
         let appended = std::iter::from_fn(move || decoder.next().map(|_| decoder.last_ms));
         let late = self.late.iter().map(|sample| sample.timestamp_ms);
-        appended.chain(late).chain(self.late_histograms.into_iter().flat_map(BTreeMap::keys).copied())
+        appended.chain(late).chain(self.maps.into_iter().flat_map(|maps| maps.histograms.keys()).copied())
     }
 }
 
@@ -81,6 +117,7 @@ struct Decoder<'a> {
     last_ms: i64,
     last_bits: u64,
     delta_ms: i64,
+    start_ms: i64,
     histogram: FloatHistogram,
 }
 
@@ -88,13 +125,18 @@ impl<'a> Decoder<'a> {
     fn new(view: &View<'a>) -> Self {
         let mut rest = Bytes(view.bytes);
         let last_ms = rest.word(8) as i64;
-        Self { rest, left: view.count, last_ms, last_bits: 0, delta_ms: 0, histogram: FloatHistogram::default() }
+        let histogram = FloatHistogram::default();
+        Self { rest, left: view.count, last_ms, last_bits: 0, delta_ms: 0, start_ms: 0, histogram }
     }
 
     #[inline]
     fn next(&mut self) -> Option<Stored> {
         self.left = self.left.checked_sub(1)?;
-        let control = self.rest.byte();
+        let mut control = self.rest.byte();
+        while u32::from(control) == START {
+            self.start_ms = self.rest.zigzag();
+            control = self.rest.byte();
+        }
         if control & DELTA_CHANGED != 0 {
             self.delta_ms = self.delta_ms.wrapping_add(self.rest.zigzag());
         }
@@ -108,7 +150,7 @@ impl<'a> Decoder<'a> {
             code => {
                 let (leading, len) = ((code - 1) / 8, (code - 1) % 8 + 1);
                 let xor = self.rest.word(len as usize);
-                // Codes above 64 but that of a histogram are never written.
+                // Codes above 66 are never written.
                 self.last_bits ^= xor << (8 * 8_u32.saturating_sub(leading + len));
             }
         }

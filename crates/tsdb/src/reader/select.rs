@@ -8,7 +8,7 @@ use hashbrown::HashSet;
 
 use super::source_error;
 use crate::blocks::StoredBlock;
-use crate::chunk::{Chunk, LateHistograms, View};
+use crate::chunk::{Chunk, LateMaps, View};
 use crate::head::Frozen;
 use crate::span;
 use crate::table::{Order, Table};
@@ -261,7 +261,7 @@ struct CopiedSeries {
     /// Where its bytes and late samples end; they start where those of the series before end.
     bytes_end: usize,
     late_end: usize,
-    late_histograms: Option<Box<LateHistograms>>,
+    maps: Option<Box<LateMaps>>,
 }
 
 impl HeadCopy {
@@ -305,8 +305,8 @@ impl HeadCopy {
         self.bytes.extend_from_slice(view.bytes);
         self.late.extend_from_slice(view.late);
         let (bytes_end, late_end) = (self.bytes.len(), self.late.len());
-        let late_histograms = view.late_histograms.map(|late| Box::new(late.clone()));
-        self.series.push(CopiedSeries { id, count: view.count, bytes_end, late_end, late_histograms });
+        let maps = view.maps.map(|maps| Box::new(maps.clone()));
+        self.series.push(CopiedSeries { id, count: view.count, bytes_end, late_end, maps });
     }
 
     fn view(&self, place: u32) -> View<'_> {
@@ -320,7 +320,7 @@ impl HeadCopy {
             bytes: &self.bytes[bytes_start..series.bytes_end],
             count: series.count,
             late: &self.late[late_start..series.late_end],
-            late_histograms: series.late_histograms.as_deref(),
+            maps: series.maps.as_deref(),
         }
     }
 }
