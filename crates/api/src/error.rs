@@ -53,6 +53,21 @@ impl ApiError {
         Self { kind, message: message.into() }
     }
 
+    /// The answer's body.
+    pub(crate) fn to_json(&self) -> serde_json::Value {
+        serde_json::json!({ "status": "error", "errorType": self.kind.word(), "error": self.message })
+    }
+
+    /// For clients that read no JSON: the text alone.
+    pub(crate) fn into_plain_response(self) -> Response {
+        let status = match self.kind {
+            // What a query's own data did to it is the server's matter here.
+            ErrorType::Execution => StatusCode::INTERNAL_SERVER_ERROR,
+            kind => kind.status(),
+        };
+        (status, format!("{}\n", self.message)).into_response()
+    }
+
     pub(crate) fn bad_data(message: impl Into<String>) -> Self {
         Self::new(ErrorType::BadData, message)
     }
@@ -65,8 +80,7 @@ impl ApiError {
 
 impl IntoResponse for ApiError {
     fn into_response(self) -> Response {
-        let body = serde_json::json!({ "status": "error", "errorType": self.kind.word(), "error": self.message });
-        (self.kind.status(), [(header::CONTENT_TYPE, "application/json")], body.to_string()).into_response()
+        (self.kind.status(), [(header::CONTENT_TYPE, "application/json")], self.to_json().to_string()).into_response()
     }
 }
 

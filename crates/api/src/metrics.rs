@@ -48,6 +48,8 @@ pub(crate) fn handler_of(path: &str) -> &'static str {
         Some("push" | "write" | "receive" | "metrics") => "push",
         Some("query") => "query",
         Some("query_range") => "query_range",
+        Some("query_batch") => "query_batch",
+        Some("read") => "remote_read",
         Some("series") => "series",
         Some("labels") => "labels",
         Some("label") => "label_values",

@@ -2,6 +2,7 @@
 //! HTTP API reference. What differs is listed in `docs/api.md`.
 
 mod ast;
+mod batch;
 mod cardinality;
 mod federate;
 mod format;
@@ -9,6 +10,7 @@ mod json;
 mod labels;
 mod metadata;
 mod query;
+mod read;
 mod stats;
 mod status;
 mod targets;
@@ -19,7 +21,7 @@ use std::time::Duration;
 
 use axum::Router;
 use axum::response::{IntoResponse, Response};
-use axum::routing::get;
+use axum::routing::{get, post};
 use http::header;
 use tokio::sync::OwnedSemaphorePermit;
 
@@ -32,6 +34,8 @@ pub(crate) fn routes() -> Router<Arc<Api>> {
     Router::new()
         .route("/query", get(query::instant).post(query::instant))
         .route("/query_range", get(query::range).post(query::range))
+        .route("/query_batch", post(batch::batch))
+        .route("/read", post(read::read))
         .route("/query_exemplars", get(query::exemplars).post(query::exemplars))
         .route("/format_query", get(format::format_query).post(format::format_query))
         .route("/parse_query", get(format::parse_query).post(format::parse_query))

@@ -11,8 +11,10 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use bongsu_model::{Labels, STALE_NAN, Sample};
 use bongsu_testkit::centre::Centre;
 use bongsu_testkit::client::{Answer, Http};
+use bongsu_testkit::http::Connection;
 use bongsu_testkit::process::{Server, free_port, installed};
 use bongsu_testkit::push;
+use bongsu_wire::remote_read::decompress;
 use serde_json::{Value, json};
 
 struct Fixture {
@@ -345,4 +347,99 @@ fn what_fills_the_memory_is_told_as_prometheus_does() {
     }
     assert_eq!(f.data("/api/v1/status/tsdb?limit=1")["seriesCountByMetricName"].as_array().unwrap().len(), 1);
     assert_eq!(f.get("/api/v1/status/tsdb?limit=0").json()["error"], "limit must be a positive number");
+}
+
+#[test]
+fn a_batch_is_answered_line_by_line_and_fails_one_by_one() {
+    let f = Fixture::start(&[]);
+    f.push(&sample_data(now_ms()));
+    let now = now_ms() / 1000;
+    let body = json!([
+        { "id": "range", "query": "sum(up)", "start": now - 30, "end": now.to_string(), "step": "10s" },
+        { "id": 7, "query": "1+1", "time": 5 },
+        { "query": "sum(" },
+        { "id": "late", "query": "up", "start": 0, "end": now, "step": 1 },
+    ]);
+    let answer = f.post("/api/v1/query_batch", "application/json", &body.to_string());
+    assert_eq!(answer.status, 200, "{}", answer.body);
+    let mut lines: Vec<Value> = answer.body.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    lines.sort_by_key(|line| line["id"].to_string());
+    let told: Vec<String> =
+        lines.iter().map(|line| format!("{} {}", line["id"], line["status"]).replace('"', "")).collect();
+    assert_eq!(told, ["late error", "range success", "2 error", "7 success"]);
+    assert_eq!(lines[1]["data"]["result"][0]["values"].as_array().unwrap().len(), 4);
+    assert_eq!(lines[3]["data"]["result"], json!([5, "2"]));
+    assert_eq!(lines[2]["errorType"], "bad_data");
+    let refused = f.post("/api/v1/query_batch", "application/json", "{}");
+    assert_eq!((refused.status, refused.json()["errorType"].as_str()), (400, Some("bad_data")));
+}
+
+/// A `ReadRequest` for the series of a metric, compressed.
+fn read_request(metric: &str, (start_ms, end_ms): (i64, i64), accepted: u8) -> Vec<u8> {
+    let field = |number: u8, content: &[u8]| [&[number << 3 | 2, content.len() as u8], content].concat();
+    let varint = |number: u8, mut value: u64| {
+        let mut out = vec![number << 3];
+        while value >= 0x80 {
+            out.push(value as u8 | 0x80);
+            value >>= 7;
+        }
+        out.push(value as u8);
+        out
+    };
+    let matcher = [field(2, b"__name__"), field(3, metric.as_bytes())].concat();
+    let query = [varint(1, start_ms as u64), varint(2, end_ms as u64), field(3, &matcher)].concat();
+    push::compressed(&[field(1, &query), vec![2 << 3, accepted]].concat())
+}
+
+fn remote_read(url: &str, path: &str, request: &[u8]) -> Vec<u8> {
+    let mut connection = Connection::open(url.trim_start_matches("http://")).unwrap();
+    let headers = "Content-Encoding: snappy\r\nContent-Type: application/x-protobuf\r\n";
+    connection.post(path, headers, request).unwrap().ok().unwrap()
+}
+
+#[test]
+fn remote_read_answers_are_those_of_prometheus_to_the_byte() {
+    let f = Fixture::start(&[]);
+    let Some(prometheus) = Prometheus::start(f.dir.path(), "{}") else { return };
+    let now_ms = now_ms();
+    // Sixty samples of a series are one chunk, there as here.
+    let mut data = sample_data(now_ms);
+    let awkward = [0.1, -0.0, f64::NAN, f64::INFINITY, 1e300, 5e-324, 42.0, 42.0, 42.5, -1.0];
+    let times = [0, 1, 15_000, 30_000, 30_001, 90_002, 500_000, 1_500_000, 1_500_001, 1_600_000];
+    // Within two hours that Prometheus puts into one chunk.
+    let start_ms = (now_ms / 7_200_000 - 1) * 7_200_000;
+    let samples: Vec<(i64, f64)> = times.iter().zip(awkward).map(|(t, v)| (start_ms + t, v)).collect();
+    // The oldest samples come first: Prometheus takes none that are much older than its newest.
+    data.insert(0, series(&[("__name__", "awkward"), ("a", "b")], &samples));
+    f.push(&data);
+    push_to(&f.http, &format!("{}/api/v1/write", prometheus.url), &data);
+    let everything = (now_ms - 20_000_000, now_ms + 1000);
+    let raw = |body: Vec<u8>| decompress(&body, 1 << 20, &mut Vec::new()).unwrap().to_vec();
+    let compare = |metric: &str, accepted: u8, read: &dyn Fn(Vec<u8>) -> Vec<u8>| {
+        let request = read_request(metric, everything, accepted);
+        let theirs = read(remote_read(&prometheus.url, "/api/v1/read", &request));
+        let ours = read(remote_read(&f.centre.url, "/api/v1/read", &request));
+        assert!(ours == theirs, "{metric}, type {accepted}:\n{ours:02x?}\n{theirs:02x?}");
+        assert!(!ours.is_empty(), "{metric}");
+    };
+    // Values that are zero are not written there, and lose their sign.
+    for metric in ["http_requests_total", "no_instance", "nothing"] {
+        compare(metric, 0, &raw);
+    }
+    for metric in ["up", "http_requests_total", "awkward"] {
+        compare(metric, 1, &|body| body);
+    }
+}
+
+#[test]
+fn prometheus_reads_from_bongsu() {
+    let f = Fixture::start(&[]);
+    let config = format!("remote_read: [{{ url: '{}/api/v1/read', read_recent: true }}]", f.centre.url);
+    let Some(prometheus) = Prometheus::start(f.dir.path(), &config) else { return };
+    let now_ms = now_ms() / 1000 * 1000;
+    f.push(&sample_data(now_ms));
+    let path = format!("/api/v1/query?query=sum+by+(job)+(rate(http_requests_total[40s]))&time={}", now_ms / 1000);
+    let theirs = f.http.get(&format!("{}{path}", prometheus.url), &[]).unwrap();
+    assert_eq!(theirs.json()["data"]["result"][0]["metric"], json!({ "job": "api" }), "{}", theirs.body);
+    assert_eq!(theirs.body, f.get(&path).body);
 }

@@ -2,6 +2,7 @@
 //!
 //! ```text
 //!  remote_write   snappy + protobuf, as Prometheus, Alloy and vmagent send it      ──► series, samples, metadata
+//!  remote_read    the same for questions, and answers as samples or as streamed XOR chunks
 //!  exposition     text format 0.0.4 and OpenMetrics 1.0, as exporters show them    ──► entries, line by line
 //! ```
 //!
@@ -9,4 +10,5 @@
 //! panic on what a stranger sends. Called by the store (`tsdb`), the queue (`forward`) and the collector (`scrape`).
 
 pub mod exposition;
+pub mod remote_read;
 pub mod remote_write;

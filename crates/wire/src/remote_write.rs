@@ -12,9 +12,9 @@
 //! bytes that came, because a store compares those instead of parsing them. Source: the remote write 1.0 specification
 //! and Prometheus' `prompb`.
 
-mod cursor;
+pub(crate) mod cursor;
 mod decode;
-mod encode;
+pub(crate) mod encode;
 mod snappy;
 #[cfg(test)]
 mod tests;

@@ -12,10 +12,10 @@ use axum::response::{IntoResponse, Response};
 use bongsu_model::{Labels, MetricMetadata, SampleBuffer, Selection, Source, SourceError, is_stale};
 use bongsu_tsdb::Reader;
 use bongsu_wire::exposition::TextWriter;
-use http::{StatusCode, header};
+use http::header;
 
 use super::queued;
-use crate::error::{ApiError, ErrorType};
+use crate::error::ApiError;
 use crate::params::Params;
 use crate::state::Api;
 use crate::tenant::Tenant;
@@ -39,18 +39,9 @@ pub(crate) async fn federate(State(api): State<Arc<Api>>, Tenant(tenant): Tenant
     });
     match text.await {
         Ok(text) => ([(header::CONTENT_TYPE, "text/plain; version=0.0.4; charset=utf-8")], text).into_response(),
-        Err(error) => plain(&error),
+        // Errors are for the log of the one who scrapes.
+        Err(error) => error.into_plain_response(),
     }
-}
-
-/// Errors are for the log of the one who scrapes, not JSON.
-fn plain(error: &ApiError) -> Response {
-    let status = match error.kind {
-        ErrorType::BadData => StatusCode::BAD_REQUEST,
-        ErrorType::Timeout | ErrorType::Unavailable | ErrorType::Canceled => StatusCode::SERVICE_UNAVAILABLE,
-        _ => StatusCode::INTERNAL_SERVER_ERROR,
-    };
-    (status, format!("{}\n", error.message)).into_response()
 }
 
 /// By name, and each series once however many selectors it fulfils.

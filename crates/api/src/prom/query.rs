@@ -28,9 +28,14 @@ pub(super) async fn instant(
     Tenant(tenant): Tenant,
     params: Params,
 ) -> Result<Response, ApiError> {
+    answer_instant(&api, &tenant, &params).await.map(json_response)
+}
+
+/// The body of the answer to an instant query.
+pub(super) async fn answer_instant(api: &Arc<Api>, tenant: &TenantId, params: &Params) -> Result<String, ApiError> {
     let at_ms = params.time_ms("time")?.unwrap_or_else(|| api.clock.now_ms());
-    let job = Job::prepare(&params, &api)?;
-    job.run(&api, &tenant, move |engine, expr, reader, context| engine.instant(expr, at_ms, reader, context)).await
+    let job = Job::prepare(params, api)?;
+    job.run(api, tenant, move |engine, expr, reader, context| engine.instant(expr, at_ms, reader, context)).await
 }
 
 pub(super) async fn range(
@@ -38,6 +43,11 @@ pub(super) async fn range(
     Tenant(tenant): Tenant,
     params: Params,
 ) -> Result<Response, ApiError> {
+    answer_range(&api, &tenant, &params).await.map(json_response)
+}
+
+/// The body of the answer to a range query.
+pub(super) async fn answer_range(api: &Arc<Api>, tenant: &TenantId, params: &Params) -> Result<String, ApiError> {
     let (start_ms, end_ms) = (params.required_time_ms("start")?, params.required_time_ms("end")?);
     if end_ms < start_ms {
         return Err(ApiError::bad_parameter("end", "end timestamp must not be before start time"));
@@ -53,11 +63,11 @@ pub(super) async fn range(
              (?step=XX)",
         ));
     }
-    let job = Job::prepare(&params, &api)?;
+    let job = Job::prepare(params, api)?;
     let work = move |engine: &Engine, expr: &Expr, reader: &Reader, context: &QueryContext| {
         engine.range(expr, start_ms, end_ms, step_ms, reader, context)
     };
-    job.run(&api, &tenant, work).await
+    job.run(api, tenant, work).await
 }
 
 /// Exemplars are not stored: for any valid query there are none.
@@ -96,7 +106,7 @@ impl Job {
         api: &Arc<Api>,
         tenant: &TenantId,
         evaluate: impl FnOnce(&Engine, &Expr, &Reader, &QueryContext) -> Result<QueryOutput, QueryError> + Send + 'static,
-    ) -> Result<Response, ApiError> {
+    ) -> Result<String, ApiError> {
         let stop = StopOnDrop(Arc::new(AtomicBool::new(false)));
         let context = QueryContext {
             cancel: Arc::clone(&stop.0),
@@ -117,12 +127,12 @@ impl Job {
         })
         .await;
         metrics::QUERIES.add([if outcome.is_ok() { "success" } else { "error" }], 1);
-        outcome.map(json_response)
+        outcome
     }
 }
 
-/// Tells a running query to stop when its request is over, however that came.
-struct StopOnDrop(Arc<AtomicBool>);
+/// Tells running work to stop when its request is over, however that came.
+pub(super) struct StopOnDrop(pub(super) Arc<AtomicBool>);
 
 impl Drop for StopOnDrop {
     fn drop(&mut self) {

@@ -3,20 +3,20 @@
 use super::DecodeError;
 
 /// A field's key: `number << 3 | wire type`.
-pub(super) type Tag = u64;
+pub(crate) type Tag = u64;
 
 /// The key of a field whose content has a length in front: messages, strings, bytes.
-pub(super) const fn length_delimited(field: u64) -> Tag {
+pub(crate) const fn length_delimited(field: u64) -> Tag {
     field << 3 | WIRE_LENGTH
 }
 
 /// The key of a varint field.
-pub(super) const fn varint(field: u64) -> Tag {
+pub(crate) const fn varint(field: u64) -> Tag {
     field << 3 | WIRE_VARINT
 }
 
 /// The key of a field of eight bytes.
-pub(super) const fn fixed64(field: u64) -> Tag {
+pub(crate) const fn fixed64(field: u64) -> Tag {
     field << 3 | WIRE_FIXED64
 }
 
@@ -27,7 +27,7 @@ const WIRE_FIXED32: u64 = 5;
 
 /// Reads fields one after the other. After an error the position is meaningless; callers stop.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Cursor<'a> {
+pub(crate) struct Cursor<'a> {
     bytes: &'a [u8],
     at: usize,
     /// Where `bytes` starts in the whole body, for errors.
@@ -35,35 +35,35 @@ pub(super) struct Cursor<'a> {
 }
 
 impl<'a> Cursor<'a> {
-    pub(super) fn new(bytes: &'a [u8], base: usize) -> Self {
+    pub(crate) fn new(bytes: &'a [u8], base: usize) -> Self {
         Self { bytes, at: 0, base }
     }
 
     #[inline]
-    pub(super) fn at_end(&self) -> bool {
+    pub(crate) fn at_end(&self) -> bool {
         self.at >= self.bytes.len()
     }
 
     /// The next unread byte, counted from the start of this cursor's bytes.
     #[inline]
-    pub(super) fn position(&self) -> usize {
+    pub(crate) fn position(&self) -> usize {
         self.at
     }
 
     /// Where the next unread byte is in the whole body.
     #[inline]
-    pub(super) fn offset(&self) -> usize {
+    pub(crate) fn offset(&self) -> usize {
         self.base + self.at
     }
 
     /// Bytes that were already seen; empty when the range is not inside.
     #[inline]
-    pub(super) fn slice(&self, start: usize, end: usize) -> &'a [u8] {
+    pub(crate) fn slice(&self, start: usize, end: usize) -> &'a [u8] {
         self.bytes.get(start..end).unwrap_or_default()
     }
 
     #[inline]
-    pub(super) fn varint(&mut self) -> Result<u64, DecodeError> {
+    pub(crate) fn varint(&mut self) -> Result<u64, DecodeError> {
         match self.bytes.get(self.at) {
             Some(&byte) if byte < 0x80 => {
                 self.at += 1;
@@ -91,7 +91,7 @@ impl<'a> Cursor<'a> {
     }
 
     #[inline]
-    pub(super) fn fixed64(&mut self) -> Result<[u8; 8], DecodeError> {
+    pub(crate) fn fixed64(&mut self) -> Result<[u8; 8], DecodeError> {
         match self.bytes.get(self.at..).and_then(|rest| rest.first_chunk::<8>()) {
             Some(chunk) => {
                 self.at += 8;
@@ -103,7 +103,7 @@ impl<'a> Cursor<'a> {
 
     /// The content of a length-delimited field.
     #[inline]
-    pub(super) fn content(&mut self) -> Result<&'a [u8], DecodeError> {
+    pub(crate) fn content(&mut self) -> Result<&'a [u8], DecodeError> {
         let len = self.varint()?;
         let rest = self.bytes.get(self.at..).unwrap_or_default();
         match usize::try_from(len).ok().and_then(|len| rest.get(..len)) {
@@ -116,7 +116,7 @@ impl<'a> Cursor<'a> {
     }
 
     /// A string field's content.
-    pub(super) fn text(&mut self) -> Result<&'a str, DecodeError> {
+    pub(crate) fn text(&mut self) -> Result<&'a str, DecodeError> {
         let content = self.content()?;
         std::str::from_utf8(content).map_err(|error| DecodeError::Malformed {
             what: "invalid UTF-8",
@@ -126,7 +126,7 @@ impl<'a> Cursor<'a> {
 
     /// Steps over the content of a field that is not wanted.
     #[cold]
-    pub(super) fn skip(&mut self, tag: Tag) -> Result<(), DecodeError> {
+    pub(crate) fn skip(&mut self, tag: Tag) -> Result<(), DecodeError> {
         if tag >> 3 == 0 {
             return Err(self.malformed("field number 0"));
         }
@@ -144,7 +144,7 @@ impl<'a> Cursor<'a> {
     }
 
     #[cold]
-    pub(super) fn malformed(&self, what: &'static str) -> DecodeError {
+    pub(crate) fn malformed(&self, what: &'static str) -> DecodeError {
         DecodeError::Malformed { what, offset_bytes: self.offset() }
     }
 }

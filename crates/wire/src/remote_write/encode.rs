@@ -73,7 +73,7 @@ impl WriteRequestBuilder {
     }
 }
 
-fn push_label(out: &mut Vec<u8>, name: &str, value: &str) {
+pub(crate) fn push_label(out: &mut Vec<u8>, name: &str, value: &str) {
     let len = field_bytes(name.len()) + field_bytes(value.len());
     push_varint(out, length_delimited(1));
     push_varint(out, len as u64);
@@ -81,7 +81,7 @@ fn push_label(out: &mut Vec<u8>, name: &str, value: &str) {
     push_bytes(out, 2, value.as_bytes());
 }
 
-fn push_sample(out: &mut Vec<u8>, sample: Sample) {
+pub(crate) fn push_sample(out: &mut Vec<u8>, sample: Sample) {
     let timestamp = sample.timestamp_ms.cast_unsigned();
     push_varint(out, length_delimited(2));
     push_varint(out, 9 + 1 + varint_bytes(timestamp) as u64);
@@ -92,7 +92,7 @@ fn push_sample(out: &mut Vec<u8>, sample: Sample) {
 }
 
 /// A length-delimited field; all field numbers here fit one byte with their wire type.
-fn push_bytes(out: &mut Vec<u8>, field: u64, content: &[u8]) {
+pub(crate) fn push_bytes(out: &mut Vec<u8>, field: u64, content: &[u8]) {
     push_varint(out, length_delimited(field));
     push_varint(out, content.len() as u64);
     out.extend_from_slice(content);
@@ -107,7 +107,7 @@ fn varint_bytes(value: u64) -> usize {
     (64 - (value | 1).leading_zeros() as usize).div_ceil(7)
 }
 
-fn push_varint(out: &mut Vec<u8>, mut value: u64) {
+pub(crate) fn push_varint(out: &mut Vec<u8>, mut value: u64) {
     while value >= 0x80 {
         out.push((value as u8 & 0x7f) | 0x80);
         value >>= 7;

@@ -1,0 +1,25 @@
+//! Prometheus remote read: a snappy block around a protobuf `prometheus.ReadRequest`, answered in one of two ways.
+//!
+//! ```text
+//!  ReadRequest          1: Query*            2: accepted response types
+//!  Query                1: start (ms)  2: end (ms)  3: LabelMatcher*  4: hints, not read
+//!  LabelMatcher         1: type  2: name  3: value
+//!
+//!  SAMPLES              snappy block of a ReadResponse: 1: QueryResult* { 1: TimeSeries* }, one result for each query
+//!  STREAMED_XOR_CHUNKS  frames: length (varint) │ crc32c of the message <4, big endian> │ ChunkedReadResponse
+//!  ChunkedReadResponse  1: ChunkedSeries* { 1: Label*  2: Chunk* }   2: index of the query
+//!  Chunk                1: first time (ms)  2: last time (ms)  3: encoding, 1 is XOR  4: data
+//! ```
+//!
+//! Float samples only. Sources: Prometheus' `prompb/remote.proto` and `types.proto`, `storage/remote/chunked.go`.
+
+mod decode;
+mod encode;
+mod xor;
+
+#[cfg(test)]
+mod tests;
+
+pub use crate::remote_write::{DecodeError, compress, decompress};
+pub use decode::{Query, ReadRequest, RequestError, ResponseType};
+pub use encode::{FRAME_BYTES_MAX, ReadResponseBuilder, StreamedSeries};

@@ -1,0 +1,217 @@
+//! Requests in, answers out; prost is the oracle of the messages, and a chunk of Prometheus' own of the encoding.
+
+use bongsu_model::MatchOp;
+use proptest::prelude::*;
+use prost::Message;
+
+use super::*;
+use crate::remote_read::xor;
+
+#[derive(Clone, PartialEq, Message)]
+struct ProtoRequest {
+    #[prost(message, repeated, tag = "1")]
+    queries: Vec<ProtoQuery>,
+    #[prost(int32, repeated, tag = "2")]
+    accepted: Vec<i32>,
+}
+
+#[derive(Clone, PartialEq, Message)]
+struct ProtoQuery {
+    #[prost(int64, tag = "1")]
+    start: i64,
+    #[prost(int64, tag = "2")]
+    end: i64,
+    #[prost(message, repeated, tag = "3")]
+    matchers: Vec<ProtoMatcher>,
+}
+
+#[derive(Clone, PartialEq, Message)]
+struct ProtoMatcher {
+    #[prost(int32, tag = "1")]
+    kind: i32,
+    #[prost(string, tag = "2")]
+    name: String,
+    #[prost(string, tag = "3")]
+    value: String,
+}
+
+#[derive(Clone, PartialEq, Message)]
+struct ProtoLabel {
+    #[prost(string, tag = "1")]
+    name: String,
+    #[prost(string, tag = "2")]
+    value: String,
+}
+
+#[derive(Clone, PartialEq, Message)]
+struct ProtoSample {
+    #[prost(double, tag = "1")]
+    value: f64,
+    #[prost(int64, tag = "2")]
+    timestamp: i64,
+}
+
+#[derive(Clone, PartialEq, Message)]
+struct ProtoSeries {
+    #[prost(message, repeated, tag = "1")]
+    labels: Vec<ProtoLabel>,
+    #[prost(message, repeated, tag = "2")]
+    samples: Vec<ProtoSample>,
+}
+
+#[derive(Clone, PartialEq, Message)]
+struct ProtoResult {
+    #[prost(message, repeated, tag = "1")]
+    series: Vec<ProtoSeries>,
+}
+
+#[derive(Clone, PartialEq, Message)]
+struct ProtoResponse {
+    #[prost(message, repeated, tag = "1")]
+    results: Vec<ProtoResult>,
+}
+
+#[derive(Clone, PartialEq, Message)]
+struct ProtoChunk {
+    #[prost(int64, tag = "1")]
+    min_time: i64,
+    #[prost(int64, tag = "2")]
+    max_time: i64,
+    #[prost(int32, tag = "3")]
+    encoding: i32,
+    #[prost(bytes = "vec", tag = "4")]
+    data: Vec<u8>,
+}
+
+#[derive(Clone, PartialEq, Message)]
+struct ProtoChunkedSeries {
+    #[prost(message, repeated, tag = "1")]
+    labels: Vec<ProtoLabel>,
+    #[prost(message, repeated, tag = "2")]
+    chunks: Vec<ProtoChunk>,
+}
+
+#[derive(Clone, PartialEq, Message)]
+struct ProtoChunked {
+    #[prost(message, repeated, tag = "1")]
+    series: Vec<ProtoChunkedSeries>,
+    #[prost(int64, tag = "2")]
+    query_index: i64,
+}
+
+fn matcher(kind: i32, name: &str, value: &str) -> ProtoMatcher {
+    ProtoMatcher { kind, name: name.to_owned(), value: value.to_owned() }
+}
+
+#[test]
+fn a_request_is_read() {
+    let matchers = vec![matcher(0, "__name__", "up"), matcher(3, "job", "a|b")];
+    let proto = ProtoRequest { queries: vec![ProtoQuery { start: -5, end: 1000, matchers }], accepted: vec![7, 1, 0] };
+    let request = ReadRequest::decode(&proto.encode_to_vec()).unwrap();
+    let query = &request.queries[0];
+    assert_eq!((query.start_ms, query.end_ms), (-5, 1000));
+    assert_eq!(query.matchers[1].op(), MatchOp::NotRegex);
+    assert!(query.matchers[1].matches("c") && !query.matchers[1].matches("a"));
+    assert_eq!(request.response_type(), Some(ResponseType::StreamedXorChunks));
+    assert_eq!(ReadRequest::decode(&[]).unwrap().response_type(), Some(ResponseType::Samples));
+    assert_eq!(ReadRequest::decode(&[0x10, 9]).unwrap().response_type(), None, "not packed, and not known");
+}
+
+#[test]
+fn bad_requests_say_what_is_wrong() {
+    let request = |matcher: ProtoMatcher| {
+        let query = ProtoQuery { start: 0, end: 0, matchers: vec![matcher] };
+        ReadRequest::decode(&ProtoRequest { queries: vec![query], accepted: Vec::new() }.encode_to_vec())
+    };
+    let error = |outcome: Result<ReadRequest, RequestError>| outcome.unwrap_err().to_string();
+    assert_eq!(error(request(matcher(4, "a", "b"))), "invalid matcher type 4");
+    assert!(error(request(matcher(2, "a", "("))).starts_with("matcher of label \"a\": error parsing regexp"));
+    assert_eq!(
+        error(ReadRequest::decode(&[0x0a, 5])),
+        "length beyond the end of the message at byte 2 of the decoded body"
+    );
+    let many = ProtoRequest { queries: vec![ProtoQuery::default(); 101], accepted: Vec::new() };
+    assert_eq!(error(ReadRequest::decode(&many.encode_to_vec())), "read request has more than 100 queries");
+    let accepted = ProtoRequest { queries: Vec::new(), accepted: vec![1; 17] };
+    assert_eq!(
+        error(ReadRequest::decode(&accepted.encode_to_vec())),
+        "read request has more than 16 accepted response types"
+    );
+}
+
+#[test]
+fn samples_stand_under_their_query() {
+    let mut response = ReadResponseBuilder::new();
+    assert!(response.is_empty());
+    response.push_series([("__name__", "up"), ("job", "a")], &[-1, 1000], &[1.5, f64::INFINITY]);
+    response.finish_result();
+    response.finish_result();
+    let decoded = ProtoResponse::decode(response.finish().as_slice()).unwrap();
+    assert_eq!(decoded.results.len(), 2);
+    let series = &decoded.results[0].series[0];
+    assert_eq!((series.labels[1].name.as_str(), series.labels[1].value.as_str()), ("job", "a"));
+    assert_eq!((series.samples[0].timestamp, series.samples[0].value), (-1, 1.5));
+    assert!(decoded.results[1].series.is_empty());
+}
+
+/// Takes frames apart and checks their checksums.
+fn frames(mut bytes: &[u8]) -> Vec<ProtoChunked> {
+    let mut all = Vec::new();
+    while !bytes.is_empty() {
+        let len = prost::decode_length_delimiter(&mut bytes).unwrap();
+        let (checksum, rest) = bytes.split_at(4);
+        let (message, rest) = rest.split_at(len);
+        assert_eq!(checksum, crc32c::crc32c(message).to_be_bytes());
+        all.push(ProtoChunked::decode(message).unwrap());
+        bytes = rest;
+    }
+    all
+}
+
+#[test]
+fn a_series_is_streamed_in_chunks_and_frames() {
+    let times: Vec<i64> = (0..250).map(|i| i * 15_000).collect();
+    let values: Vec<f64> = (0..250).map(f64::from).collect();
+    let mut out = Vec::new();
+    StreamedSeries::new().write(3, [("a", "b")], &times, &values, &mut out);
+    let frames_read = frames(&out);
+    assert_eq!((frames_read.len(), frames_read[0].query_index), (1, 3));
+    let chunks = &frames_read[0].series[0].chunks;
+    let counts: Vec<usize> = chunks.iter().map(|chunk| xor::decode(&chunk.data).0.len()).collect();
+    assert_eq!(counts, [120, 120, 10]);
+    assert_eq!((chunks[1].min_time, chunks[1].max_time, chunks[1].encoding), (120 * 15_000, 239 * 15_000, 1));
+
+    out.clear();
+    StreamedSeries::new().write(0, [("a", "b")], &[], &[], &mut out);
+    assert!(out.is_empty(), "no samples, no frame");
+
+    // Random bits do not shrink: two hundred thousand values are more than a frame holds.
+    let times: Vec<i64> = (0..200_000).collect();
+    let values: Vec<f64> = (0..200_000_u64).map(|i| f64::from_bits(i.wrapping_mul(0x9e37_79b9_7f4a_7c15))).collect();
+    StreamedSeries::new().write(0, [("a", "b")], &times, &values, &mut out);
+    let frames = frames(&out);
+    assert!(frames.len() > 1);
+    let read: Vec<i64> =
+        frames.iter().flat_map(|frame| &frame.series[0].chunks).flat_map(|chunk| xor::decode(&chunk.data).0).collect();
+    assert_eq!(read, times);
+}
+
+proptest! {
+    #[test]
+    fn chunks_read_back(
+        deltas in prop::collection::vec(prop_oneof![Just(15_000_i64), 0..20_000_i64, 0..i64::MAX / 1000], 0..200),
+        start in any::<i64>().prop_map(|t| t / 4),
+        values in prop::collection::vec(prop_oneof![Just(1.0), any::<f64>(), (0..100_i32).prop_map(f64::from)], 200),
+    ) {
+        let times: Vec<i64> = deltas.iter().scan(start, |time, delta| { *time += delta; Some(*time) }).collect();
+        let (read_times, read_values) = xor::decode(&xor::encode(&times, &values[..times.len()]));
+        prop_assert_eq!(read_times, times.clone());
+        let bits = |values: &[f64]| values.iter().map(|value| value.to_bits()).collect::<Vec<_>>();
+        prop_assert_eq!(bits(&read_values), bits(&values[..times.len()]));
+    }
+
+    #[test]
+    fn any_bytes_are_answered(bytes in prop::collection::vec(any::<u8>(), 0..200)) {
+        let _ = ReadRequest::decode(&bytes);
+    }
+}
