@@ -12,6 +12,11 @@ fn walk(bytes: &[u8]) {
         let labels = series.labels().filter(Result::is_ok).count();
         assert!(labels <= series.label_count());
         assert!(series.samples().filter(Result::is_ok).count() <= series.sample_count());
+        assert!(series.exemplars().filter(Result::is_ok).count() <= series.exemplar_count());
+        for histogram in series.histograms().flatten().filter_map(|sample| sample.histogram.ok()) {
+            let buckets: u32 = histogram.positive_spans.iter().map(|span| span.length).sum();
+            assert_eq!(buckets as usize, histogram.positive_buckets.len());
+        }
         if !series.label_span().is_empty() {
             assert_eq!(labels_of_span(series.label_span()).filter(Result::is_ok).count(), labels);
         }

@@ -5,6 +5,7 @@
 
 mod batch;
 mod duration;
+mod exemplar;
 mod histogram;
 mod kahan;
 mod labels;
@@ -21,6 +22,7 @@ mod time;
 
 pub use batch::{Batch, Sink, SinkError};
 pub use duration::{DurationError, format_duration_ms, parse_duration_ms};
+pub use exemplar::Exemplar;
 pub use histogram::{Bucket, BucketSpan, FloatHistogram, HistogramSum, IncompatibleHistograms, Joined, ResetHint};
 pub use kahan::KahanSum;
 pub use labels::{Labels, LabelsBuilder, LabelsIter, METRIC_NAME, is_legacy_label_name, is_legacy_metric_name};

@@ -1,4 +1,5 @@
-//! Prometheus remote write 1.0: a snappy block around a protobuf `prometheus.WriteRequest`.
+//! Prometheus remote write: a snappy block around a protobuf message, `prometheus.WriteRequest` for 1.0. The message of 2.0
+//! is in [`v2`].
 //!
 //! ```text
 //!  WriteRequest  1: TimeSeries*              3: MetricMetadata*
@@ -15,12 +16,17 @@
 pub(crate) mod cursor;
 mod decode;
 pub(crate) mod encode;
+mod exemplar;
+mod histogram;
 mod snappy;
 #[cfg(test)]
 mod tests;
+pub mod v2;
 
 pub use decode::{Item, Labels, Metadata, Samples, TimeSeries, WriteRequest, labels_of_span};
-pub use encode::WriteRequestBuilder;
+pub use encode::{SeriesData, WriteRequestBuilder};
+pub use exemplar::{ExemplarError, Exemplars};
+pub use histogram::{HistogramError, HistogramSample, Histograms};
 pub use snappy::{compress, decompress};
 
 /// Why bytes are not a remote write request.

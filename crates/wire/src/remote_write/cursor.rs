@@ -115,6 +115,25 @@ impl<'a> Cursor<'a> {
         }
     }
 
+    /// The content of a length-delimited field, to be read field by field.
+    #[inline]
+    pub(crate) fn message(&mut self) -> Result<Self, DecodeError> {
+        let content = self.content()?;
+        Ok(Self::new(content, self.offset() - content.len()))
+    }
+
+    #[inline]
+    pub(crate) fn double(&mut self) -> Result<f64, DecodeError> {
+        self.fixed64().map(f64::from_le_bytes)
+    }
+
+    /// A zigzag number (`sint32`, `sint64`).
+    #[inline]
+    pub(crate) fn zigzag(&mut self) -> Result<i64, DecodeError> {
+        let raw = self.varint()?;
+        Ok((raw >> 1).cast_signed() ^ -(raw & 1).cast_signed())
+    }
+
     /// A string field's content.
     pub(crate) fn text(&mut self) -> Result<&'a str, DecodeError> {
         let content = self.content()?;

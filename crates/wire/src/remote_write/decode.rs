@@ -4,13 +4,17 @@ use bongsu_model::{MetricType, Sample};
 
 use super::DecodeError;
 use super::cursor::{Cursor, fixed64, length_delimited, varint};
+use super::exemplar::Exemplars;
+use super::histogram::Histograms;
 
 const REQUEST_SERIES: u64 = length_delimited(1);
 const REQUEST_METADATA: u64 = length_delimited(3);
 const SERIES_LABEL: u64 = length_delimited(1);
 const SERIES_SAMPLE: u64 = length_delimited(2);
-const SERIES_EXEMPLAR: u64 = length_delimited(3);
-const SERIES_HISTOGRAM: u64 = length_delimited(4);
+const EXEMPLAR_FIELD: u64 = 3;
+const HISTOGRAM_FIELD: u64 = 4;
+const SERIES_EXEMPLAR: u64 = length_delimited(EXEMPLAR_FIELD);
+const SERIES_HISTOGRAM: u64 = length_delimited(HISTOGRAM_FIELD);
 
 /// One entry of a request, in the order in which they stand.
 #[derive(Clone, Copy, Debug)]
@@ -77,6 +81,8 @@ impl std::iter::FusedIterator for WriteRequest<'_> {}
 pub struct TimeSeries<'a> {
     labels: Stretch<'a>,
     samples: Stretch<'a>,
+    /// The whole message.
+    whole: Cursor<'a>,
     exemplar_count: u32,
     histogram_count: u32,
 }
@@ -128,7 +134,8 @@ impl Extent {
 impl<'a> TimeSeries<'a> {
     #[inline]
     fn parse(bytes: &'a [u8], base: usize) -> Result<Self, DecodeError> {
-        let mut cursor = Cursor::new(bytes, base);
+        let whole = Cursor::new(bytes, base);
+        let mut cursor = whole;
         let (mut labels, mut samples) = (Extent::EMPTY, Extent::EMPTY);
         let (mut exemplar_count, mut histogram_count) = (0, 0);
         while !cursor.at_end() {
@@ -151,7 +158,7 @@ impl<'a> TimeSeries<'a> {
             }
         }
         let (labels, samples) = (labels.stretch(&cursor, base), samples.stretch(&cursor, base));
-        Ok(Self { labels, samples, exemplar_count, histogram_count })
+        Ok(Self { labels, samples, whole, exemplar_count, histogram_count })
     }
 
     /// The raw bytes of the label fields, tags included, when they stand next to each other, as every known sender
@@ -166,7 +173,7 @@ impl<'a> TimeSeries<'a> {
     #[must_use]
     #[inline]
     pub fn labels(&self) -> Labels<'a> {
-        Labels { cursor: Cursor::new(self.labels.bytes, self.labels.base), failed: false }
+        Labels::new(Cursor::new(self.labels.bytes, self.labels.base))
     }
 
     /// The float samples in the order in which they were sent.
@@ -191,27 +198,35 @@ impl<'a> TimeSeries<'a> {
 
     /// How many exemplars there are.
     #[must_use]
+    #[inline]
     pub fn exemplar_count(&self) -> usize {
         self.exemplar_count as usize
     }
 
-    /// Whether there are native histogram samples.
+    /// The exemplars in the order in which they were sent.
     #[must_use]
-    pub fn has_histograms(&self) -> bool {
-        self.histogram_count > 0
+    pub fn exemplars(&self) -> Exemplars<'a> {
+        Exemplars::new(self.whole, EXEMPLAR_FIELD)
     }
 
     /// How many native histogram samples there are.
     #[must_use]
+    #[inline]
     pub fn histogram_count(&self) -> usize {
         self.histogram_count as usize
+    }
+
+    /// The native histograms in the order in which they were sent.
+    #[must_use]
+    pub fn histograms(&self) -> Histograms<'a> {
+        Histograms::new(self.whole, HISTOGRAM_FIELD)
     }
 }
 
 /// The label pairs of a span that was kept from [`TimeSeries::label_span`]. Offsets in errors count from the span's start.
 #[must_use]
 pub fn labels_of_span(span: &[u8]) -> Labels<'_> {
-    Labels { cursor: Cursor::new(span, 0), failed: false }
+    Labels::new(Cursor::new(span, 0))
 }
 
 /// The label pairs of a series; after an error the walk is over.
@@ -222,6 +237,12 @@ pub struct Labels<'a> {
 }
 
 impl<'a> Labels<'a> {
+    /// Walks a message that has labels as field 1.
+    #[inline]
+    pub(super) fn new(cursor: Cursor<'a>) -> Self {
+        Self { cursor, failed: false }
+    }
+
     fn advance(&mut self) -> Result<Option<(&'a str, &'a str)>, DecodeError> {
         while !self.cursor.at_end() {
             match self.cursor.varint()? {
@@ -236,7 +257,7 @@ impl<'a> Labels<'a> {
     }
 }
 
-fn label(bytes: &[u8], base: usize) -> Result<(&str, &str), DecodeError> {
+pub(super) fn label(bytes: &[u8], base: usize) -> Result<(&str, &str), DecodeError> {
     const NAME: u64 = length_delimited(1);
     const VALUE: u64 = length_delimited(2);
     let mut cursor = Cursor::new(bytes, base);
@@ -369,6 +390,6 @@ pub(super) const METRIC_TYPES: [MetricType; 8] = [
     MetricType::StateSet,
 ];
 
-fn metric_type(number: u64) -> MetricType {
+pub(super) fn metric_type(number: u64) -> MetricType {
     usize::try_from(number).ok().and_then(|place| METRIC_TYPES.get(place)).copied().unwrap_or_default()
 }

@@ -1,6 +1,6 @@
 //! The protobuf oracle is `prost`, by messages declared here from the specification.
 
-use bongsu_model::{MetricMetadata, MetricType, Sample};
+use bongsu_model::{Exemplar, FloatHistogram, MetricMetadata, MetricType, Sample};
 use proptest::prelude::*;
 use prost::Message;
 
@@ -151,6 +151,12 @@ proptest! {
     #[test]
     fn any_bytes_are_answered(bytes in prop::collection::vec(any::<u8>(), 0..200)) {
         let _ = walk(&bytes);
+        for item in WriteRequest::new(&bytes).flatten() {
+            if let Item::Series(series) = item {
+                prop_assert!(series.exemplars().filter(Result::is_ok).count() <= series.exemplar_count());
+                prop_assert!(series.histograms().filter(Result::is_ok).count() <= series.histogram_count());
+            }
+        }
         let _ = labels_of_span(&bytes).count();
         let _ = decompress(&bytes, 1 << 20, &mut Vec::new());
     }
@@ -183,10 +189,11 @@ fn the_label_span_is_kept_as_it_came_and_reads_again() {
     let series = only_series(&bytes);
     let pairs: Vec<_> = labels_of_span(series.label_span()).collect::<Result<_, _>>().unwrap();
     assert_eq!(pairs, [("__name__", "up"), ("job", "node")]);
-    assert_eq!((series.label_count(), series.sample_count(), series.has_histograms()), (2, 1, false));
+    assert_eq!((series.label_count(), series.sample_count(), series.histogram_count()), (2, 1, 0));
 
     let mut again = WriteRequestBuilder::new();
-    again.push_span(series.label_span(), &[Sample { timestamp_ms: 7, value: 1.0 }]);
+    let samples = &[Sample { timestamp_ms: 7, value: 1.0 }];
+    again.push_span(series.label_span(), &SeriesData { samples, ..SeriesData::default() });
     assert_eq!(again.as_bytes(), bytes);
 }
 
@@ -241,4 +248,39 @@ fn metadata_of_an_unknown_kind_is_unknown() {
     let item = WriteRequest::new(b"\x1a\x06\x08\x63\x12\x02up").next().unwrap().unwrap();
     let Item::Metadata(metadata) = item else { panic!("expected metadata, got {item:?}") };
     assert_eq!((metadata.metric, metadata.metric_type), ("up", MetricType::Unknown));
+}
+
+#[test]
+fn exemplars_and_histograms_are_read_back() {
+    let exemplar = |id: &str, timestamp_ms| Exemplar {
+        labels: bongsu_model::Labels::from_pairs([("trace_id", id)]),
+        value: 0.5,
+        timestamp_ms,
+    };
+    let histogram = FloatHistogram { sum: 2.5, count: 3.0, zero_count: 3.0, schema: 1, ..FloatHistogram::default() };
+    let data = SeriesData {
+        samples: &[Sample { timestamp_ms: 5, value: 1.0 }],
+        histograms: &[(6, histogram.clone())],
+        exemplars: &[exemplar("a", 1), exemplar("b", 2)],
+    };
+    let mut builder = WriteRequestBuilder::new();
+    builder.push_series_data([("__name__", "latency")], &data);
+    let bytes = builder.finish();
+    let series = only_series(&bytes);
+    let read: Vec<_> = series.exemplars().map(|read| read.unwrap().unwrap()).collect();
+    assert_eq!(read, data.exemplars);
+    let read: Vec<_> = series.histograms().map(Result::unwrap).collect();
+    assert_eq!(read.len(), 1);
+    assert_eq!((read[0].timestamp_ms, &read[0].histogram), (6, &Ok(histogram)));
+    assert_eq!(series.samples().map(Result::unwrap).collect::<Vec<_>>(), data.samples);
+
+    // 128 characters of labels are taken, one more is not.
+    for (chars, expected) in [(120, Ok(())), (121, Err(ExemplarError::LabelsTooLong))] {
+        let mut builder = WriteRequestBuilder::new();
+        let exemplars = &[exemplar(&"한".repeat(chars), 1)];
+        builder.push_series_data([("a", "b")], &SeriesData { exemplars, ..SeriesData::default() });
+        let bytes = builder.finish();
+        let read = only_series(&bytes).exemplars().next().unwrap().unwrap();
+        assert_eq!(read.map(drop), expected, "{chars}");
+    }
 }
