@@ -7,7 +7,7 @@ use std::fs;
 use std::sync::Arc;
 
 use bongsu_model::{Labels, ManualClock, Sample, TenantId};
-use bongsu_tsdb::{Options, Store};
+use bongsu_tsdb::{Options, Protocol, Store};
 use bongsu_wire::remote_write::{WriteRequestBuilder, compress};
 
 const SERIES_PER_HOST: usize = 1000;
@@ -35,8 +35,10 @@ fn main() {
             .collect();
         let phase = if scrape == 0 { &mut first } else { &mut writing };
         phase.run(series, || {
-            let commits: Vec<_> =
-                bodies.iter().map(|body| store.write(&TenantId::anonymous(), body).unwrap()).collect();
+            let commits: Vec<_> = bodies
+                .iter()
+                .map(|body| store.write(&TenantId::anonymous(), Protocol::RemoteWrite1, body).unwrap())
+                .collect();
             commits.into_iter().for_each(|written| written.wait().unwrap());
         });
         if scrape % 20 == 19 {

@@ -44,7 +44,7 @@ pub struct WriteError {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum WriteErrorKind {
-    /// Not a remote write 1.0 request: do not send it again.
+    /// Not a request of its protocol: do not send it again.
     Malformed,
     /// Larger than the limit: send less at a time.
     TooLarge,
@@ -88,9 +88,9 @@ pub enum RejectReason {
     SampleTooOld,
     /// Further ahead than [`crate::Limits::future_ms_max`].
     SampleTooFarInFuture,
-    /// A native histogram, which the store does not hold yet.
-    NativeHistogram,
-    /// The labels are not UTF-8, or a name is empty.
+    /// A native histogram that makes no sense.
+    InvalidHistogram,
+    /// The labels are not UTF-8, a name is empty, or references to texts lead nowhere.
     InvalidLabels,
     /// A label name came twice.
     DuplicateLabel,
@@ -111,7 +111,7 @@ impl RejectReason {
     pub const ALL: [Self; 10] = [
         Self::SampleTooOld,
         Self::SampleTooFarInFuture,
-        Self::NativeHistogram,
+        Self::InvalidHistogram,
         Self::InvalidLabels,
         Self::DuplicateLabel,
         Self::MissingLabels,
@@ -127,7 +127,7 @@ impl RejectReason {
         match self {
             Self::SampleTooOld => "sample_too_old",
             Self::SampleTooFarInFuture => "sample_too_far_in_future",
-            Self::NativeHistogram => "native_histogram",
+            Self::InvalidHistogram => "invalid_histogram",
             Self::InvalidLabels => "invalid_labels",
             Self::DuplicateLabel => "duplicate_label",
             Self::MissingLabels => "missing_labels",

@@ -85,7 +85,6 @@ impl Head {
     }
 
     /// Appends one native histogram of a series.
-    #[allow(dead_code, reason = "the write path does not decode histograms yet")]
     pub(crate) fn append_histogram(&mut self, series: u32, timestamp_ms: i64, histogram: &FloatHistogram) {
         let chunk = &mut self.chunks[series as usize];
         self.active_count += usize::from(chunk.is_empty());

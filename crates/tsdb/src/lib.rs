@@ -33,11 +33,13 @@ mod partition;
 mod retention;
 
 mod error;
+mod exemplars;
 mod reader;
 mod stats;
 
 pub use error::{Error, RejectReason, Rejected, WriteError, WriteErrorKind};
 pub use options::{Limits, Options};
 pub use reader::{Counted, HeadStats, Reader};
+pub use record::Protocol;
 pub use stats::Stats;
 pub use store::{Maintained, OpenReport, Store, Written};

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use bongsu_model::MetricMetadata;
+use bongsu_model::{MetricMetadata, MetricType};
 use bongsu_wire::remote_write::{DecodeError, Item, WriteRequest, WriteRequestBuilder, compress, decompress};
 
 /// Variants kept of one metric, as when two versions of a program have other help texts.
@@ -105,14 +105,24 @@ pub(crate) fn encode(metrics: &Metrics) -> Result<Vec<u8>, DecodeError> {
     Ok([MAGIC, crc32c::crc32c(&body).to_le_bytes().as_slice(), &body].concat())
 }
 
-fn text_bytes(metric: &str, metadata: &MetricMetadata) -> usize {
+/// The family of a series by its name: what remote write 2.0 says of series, and remote write 1.0 and exposition of families.
+pub(crate) fn family(series_name: &str, metric_type: MetricType) -> &str {
+    let suffixes: &[&str] = match metric_type {
+        MetricType::Histogram => &["_bucket", "_sum", "_count"],
+        MetricType::GaugeHistogram => &["_bucket", "_gsum", "_gcount"],
+        MetricType::Summary => &["_sum", "_count"],
+        _ => &[],
+    };
+    suffixes.iter().find_map(|suffix| series_name.strip_suffix(suffix)).unwrap_or(series_name)
+}
+
+/// The bytes of all texts of a metric's metadata.
+pub(crate) fn text_bytes(metric: &str, metadata: &MetricMetadata) -> usize {
     metric.len() + metadata.help.len() + metadata.unit.len()
 }
 
 #[cfg(test)]
 mod tests {
-    use bongsu_model::MetricType;
-
     use super::*;
 
     fn metadata(help: &str) -> MetricMetadata {
@@ -140,6 +150,20 @@ mod tests {
             let mut damaged = bytes.clone();
             damaged[at] ^= 1;
             assert!(MetadataMap::decode(&damaged).is_err(), "byte {at}");
+        }
+    }
+
+    #[test]
+    fn series_belong_to_families() {
+        for (name, metric_type, expected) in [
+            ("latency_bucket", MetricType::Histogram, "latency"),
+            ("latency", MetricType::Histogram, "latency"),
+            ("depth_gsum", MetricType::GaugeHistogram, "depth"),
+            ("rpc_count", MetricType::Summary, "rpc"),
+            ("requests_total", MetricType::Counter, "requests_total"),
+            ("open_count", MetricType::Gauge, "open_count"),
+        ] {
+            assert_eq!(family(name, metric_type), expected);
         }
     }
 

@@ -62,6 +62,8 @@ pub struct Limits {
     /// How far ahead of the clock a sample may be, 7 days by default: a sender that counts nanoseconds would fill the disk
     /// with small blocks of all millennia. No bound without.
     pub future_ms_max: Option<i64>,
+    /// Exemplars in memory, the newest ones; 0 keeps none.
+    pub exemplars_per_tenant_max: usize,
     /// Metrics with metadata; more are not remembered.
     pub metadata_per_tenant_max: usize,
     /// Tenants.
@@ -77,6 +79,7 @@ impl Default for Limits {
             label_value_bytes_max: 65_536,
             request_decoded_bytes_max: 64 << 20,
             future_ms_max: Some(7 * 24 * 3_600_000),
+            exemplars_per_tenant_max: 100_000,
             metadata_per_tenant_max: 100_000,
             tenants_max: 10_000,
         }

@@ -7,8 +7,11 @@ mod select;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use bongsu_model::{MetricMetadata, Selection, SeriesSet, Source, SourceError, SourceErrorKind, TenantId};
+use bongsu_model::{
+    Exemplar, Labels, Matcher, MetricMetadata, Selection, SeriesSet, Source, SourceError, SourceErrorKind, TenantId,
+};
 
+use crate::exemplars::matches_any;
 use crate::store::Inner;
 use select::Selected;
 
@@ -31,6 +34,23 @@ impl Reader {
     pub fn metadata(&self) -> BTreeMap<String, Vec<MetricMetadata>> {
         let metrics = self.inner.tenants.get(&self.tenant).map(|tenant| tenant.metadata.lock().all());
         metrics.map(Arc::unwrap_or_clone).unwrap_or_default()
+    }
+
+    /// The exemplars in a range of time, both ends inclusive, of the series that fulfil all matchers of one of the sets:
+    /// series by their labels, exemplars by time.
+    #[must_use]
+    pub fn exemplars(&self, matcher_sets: &[Vec<Matcher>], start_ms: i64, end_ms: i64) -> Vec<(Labels, Vec<Exemplar>)> {
+        let Some(tenant) = self.inner.tenants.get(&self.tenant) else { return Vec::new() };
+        let start_ms = start_ms.max(self.oldest_ms());
+        // Matching takes a while: not with the lock that writers wait for.
+        let mut series = tenant.exemplars.lock().series();
+        series.retain(|labels| matches_any(labels, matcher_sets));
+        series.sort();
+        let read = |labels| {
+            let found = tenant.exemplars.lock().of_series(&labels, start_ms, end_ms);
+            (!found.is_empty()).then_some((labels, found))
+        };
+        series.into_iter().filter_map(read).collect()
     }
 
     fn selected(&self, selection: &Selection) -> Result<Selected, SourceError> {

@@ -3,6 +3,7 @@
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use crate::error::{RejectReason, Rejections};
+use crate::tenant::Applied;
 
 /// A number that only grows.
 #[derive(Debug, Default)]
@@ -22,6 +23,10 @@ impl Counter {
 pub(crate) struct Counters {
     pub(crate) requests: Counter,
     pub(crate) samples: Counter,
+    pub(crate) histograms: Counter,
+    pub(crate) exemplars: Counter,
+    pub(crate) out_of_order_exemplars: Counter,
+    pub(crate) dropped_exemplars: Counter,
     pub(crate) dropped_metadata: Counter,
     rejected: [Counter; RejectReason::ALL.len()],
     pub(crate) flushes: Counter,
@@ -36,8 +41,16 @@ pub(crate) struct Counters {
 pub struct Stats {
     /// Requests taken in, wholly or partly.
     pub requests: u64,
-    /// Samples taken in.
+    /// Float samples taken in.
     pub samples: u64,
+    /// Native histograms taken in.
+    pub histograms: u64,
+    /// Exemplars taken in, those that were known already included.
+    pub exemplars: u64,
+    /// Exemplars not taken because their series has a newer one.
+    pub out_of_order_exemplars: u64,
+    /// Exemplars not taken for another reason: too much text, outside the times that are taken, or none are kept.
+    pub dropped_exemplars: u64,
     /// Samples not taken, by reason.
     pub rejected: Vec<(RejectReason, u64)>,
     /// Metadata of metrics that there was no room for.
@@ -60,6 +73,8 @@ pub struct Stats {
     pub head_samples: u64,
     /// Memory of those samples and of series that came with them.
     pub head_bytes: usize,
+    /// Exemplars in memory.
+    pub held_exemplars: usize,
     /// Blocks.
     pub blocks: usize,
     /// Their bytes on disk.
@@ -81,12 +96,26 @@ impl Counters {
         }
     }
 
+    pub(crate) fn count_applied(&self, applied: &Applied) {
+        self.requests.add(1);
+        self.samples.add(applied.samples);
+        self.histograms.add(applied.histograms);
+        self.exemplars.add(applied.exemplars);
+        self.out_of_order_exemplars.add(applied.out_of_order_exemplars);
+        self.dropped_exemplars.add(applied.dropped_exemplars);
+        self.dropped_metadata.add(applied.dropped_metadata);
+    }
+
     /// The counted part of the stats.
     pub(crate) fn stats(&self) -> Stats {
         Stats {
             requests: self.requests.get(),
             samples: self.samples.get(),
             rejected: RejectReason::ALL.into_iter().zip(self.rejected.iter().map(Counter::get)).collect(),
+            histograms: self.histograms.get(),
+            exemplars: self.exemplars.get(),
+            out_of_order_exemplars: self.out_of_order_exemplars.get(),
+            dropped_exemplars: self.dropped_exemplars.get(),
             dropped_metadata: self.dropped_metadata.get(),
             flushes: self.flushes.get(),
             flush_failures: self.flush_failures.get(),

@@ -15,8 +15,9 @@ use crate::error::{Error, Rejected, Rejections, WriteError, WriteErrorKind};
 use crate::flush::FlushNumbers;
 use crate::options::{Limits, Options};
 use crate::reader::Reader;
-use crate::record::{self, RecordHeader};
+use crate::record::{self, Protocol, RecordHeader};
 use crate::stats::{Counters, Stats};
+use crate::tenant::Applied;
 use crate::tenants::Tenants;
 
 /// After a failed flush the next one waits this long.
@@ -60,7 +61,7 @@ pub(crate) struct Inner {
 pub struct OpenReport {
     /// What the log read, and what it had to leave out.
     pub log: Recovery,
-    /// Samples read from the log.
+    /// Samples of both kinds read from the log.
     pub replayed_samples: u64,
     /// Intact records of the log that make no sense. The first messages are in `damaged`.
     pub unusable_records: u64,
@@ -69,10 +70,16 @@ pub struct OpenReport {
 }
 
 /// A request that was taken in.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub struct Written {
-    /// Samples taken.
+    /// Float samples taken.
     pub samples: u64,
+    /// Native histograms taken.
+    pub histograms: u64,
+    /// Exemplars taken, those that were known already included.
+    pub exemplars: u64,
+    /// Exemplars not taken because their series has a newer one.
+    pub out_of_order_exemplars: u64,
     /// What was not taken.
     pub rejected: Option<Rejected>,
     /// Done when the request is durable; `None` when nothing of it was taken.
@@ -147,13 +154,13 @@ impl Store {
         Ok((Self { inner: Arc::new(inner) }, report))
     }
 
-    /// Takes in the body of a remote write 1.0 request, snappy and all. When this returns, queries see the samples; they
+    /// Takes in the body of a remote write request, snappy and all. When this returns, queries see the samples; they
     /// are durable when the commit is done. Of a partly bad request the good part is taken.
     ///
     /// # Errors
     /// When nothing of the request was taken; the kind tells the sender what to do.
-    pub fn write(&self, tenant: &TenantId, body: &[u8]) -> Result<Written, WriteError> {
-        BATCH.with_borrow_mut(|batch| self.inner.write(tenant, body, batch))
+    pub fn write(&self, tenant: &TenantId, protocol: Protocol, body: &[u8]) -> Result<Written, WriteError> {
+        BATCH.with_borrow_mut(|batch| self.inner.write(tenant, protocol, body, batch))
     }
 
     /// The series of one tenant; a tenant that is not known has none.
@@ -244,14 +251,20 @@ impl fmt::Debug for Store {
 }
 
 impl Inner {
-    fn write(&self, tenant: &TenantId, body: &[u8], batch: &mut Batch) -> Result<Written, WriteError> {
+    fn write(
+        &self,
+        tenant: &TenantId,
+        protocol: Protocol,
+        body: &[u8],
+        batch: &mut Batch,
+    ) -> Result<Written, WriteError> {
         let limits = &self.options.limits;
         self.check_room()?;
         let now_ms = self.options.clock.now_ms();
         let max_ms = limits.future_ms_max.map_or(i64::MAX, |ahead_ms| now_ms.saturating_add(ahead_ms));
         let bounds = TimeBounds { min_ms: self.cutoff_ms(now_ms), max_ms };
         let mut rejections = Rejections::default();
-        batch.decode(body, limits.request_decoded_bytes_max, bounds, &mut rejections)?;
+        batch.decode(protocol, body, limits.request_decoded_bytes_max, bounds, &mut rejections)?;
 
         let _open = self.gate.read();
         let founding = self.tenants.get(tenant).is_none().then(|| self.tenants.founding.lock());
@@ -260,23 +273,25 @@ impl Inner {
         tenant.resolve(batch, Some(limits), &mut rejections);
         self.counters.count_rejected(&rejections);
         if batch.taken().next().is_none() && batch.metadata.is_empty() {
-            return Ok(Written { samples: 0, rejected: rejections.finish(), commit: None });
+            self.counters.dropped_exemplars.add(batch.dropped_exemplars);
+            return Ok(Written { rejected: rejections.finish(), ..Written::default() });
         }
-        let header = RecordHeader::new(now_ms, &tenant.id);
         let commit = if rejections.is_empty() {
+            let header = RecordHeader::new(protocol, now_ms, &tenant.id);
             self.log.append(&[header.as_bytes(), body])?.1
         } else {
+            let header = RecordHeader::new(Protocol::RemoteWrite1, now_ms, &tenant.id);
             self.log.append(&[header.as_bytes(), &batch.encode_taken()?])?.1
         };
-        let (samples, dropped_metadata) = tenant.apply(batch, now_ms, limits);
+        let applied = tenant.apply(batch, now_ms, limits);
         drop(turn);
         if founding.is_some() {
             self.tenants.insert(&tenant);
         }
-        self.counters.requests.add(1);
-        self.counters.samples.add(samples);
-        self.counters.dropped_metadata.add(dropped_metadata);
-        Ok(Written { samples, rejected: rejections.finish(), commit: Some(commit) })
+        self.counters.count_applied(&applied);
+        let Applied { samples, histograms, exemplars, out_of_order_exemplars, .. } = applied;
+        let (rejected, commit) = (rejections.finish(), Some(commit));
+        Ok(Written { samples, histograms, exemplars, out_of_order_exemplars, rejected, commit })
     }
 
     /// Refuses writes while flushes fail or fall far behind, rather than fill memory and disk.
@@ -346,6 +361,7 @@ impl Inner {
             stats.head_active_series += state.head.active_count;
             stats.head_samples += state.head.sample_count;
             stats.head_bytes += state.head.bytes;
+            stats.held_exemplars += tenant.exemplars.lock().len();
             stats.blocks += state.blocks.len();
             for block in state.blocks.iter() {
                 stats.block_bytes += block.size_bytes();
@@ -407,7 +423,7 @@ impl<'a> Replay<'a> {
     fn apply(&mut self, bytes: &[u8]) -> Result<(), String> {
         let record = record::decode(bytes)?;
         let mut ignored = Rejections::default();
-        let decoded = self.batch.decode(record.body, usize::MAX, self.bounds, &mut ignored);
+        let decoded = self.batch.decode(record.protocol, record.body, usize::MAX, self.bounds, &mut ignored);
         decoded.map_err(|error| error.to_string())?;
         let tenant = match self.tenants.open(&record.tenant, &mut self.report.damaged) {
             Ok((tenant, last_flush)) => {
@@ -420,7 +436,8 @@ impl<'a> Replay<'a> {
             }
         };
         tenant.resolve(&mut self.batch, None, &mut ignored);
-        self.report.replayed_samples += tenant.apply(&self.batch, record.received_ms, self.limits).0;
+        let applied = tenant.apply(&self.batch, record.received_ms, self.limits);
+        self.report.replayed_samples += applied.samples + applied.histograms;
         Ok(())
     }
 }

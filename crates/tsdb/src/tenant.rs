@@ -11,6 +11,7 @@ use crate::batch::Batch;
 use crate::blocks::{self, BlockName, StoredBlock};
 use crate::durable;
 use crate::error::{Error, Rejections};
+use crate::exemplars::{Added, Exemplars};
 use crate::head::{Frozen, Head};
 use crate::metadata::{self, MetadataMap};
 use crate::options::Limits;
@@ -31,6 +32,7 @@ pub(crate) struct Tenant {
     pub(crate) turn: Mutex<()>,
     pub(crate) state: RwLock<State>,
     pub(crate) metadata: Mutex<MetadataMap>,
+    pub(crate) exemplars: Mutex<Exemplars>,
     /// Blocks that are on disk and take no part; see [`blocks::Found`].
     pub(crate) unopened: Vec<BlockName>,
 }
@@ -46,6 +48,18 @@ pub(crate) struct State {
     head_from: Position,
     /// In order of writing; see [`blocks::sort_by_age`].
     pub(crate) blocks: Arc<Vec<Arc<StoredBlock>>>,
+}
+
+/// What became of a batch.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Applied {
+    pub(crate) samples: u64,
+    pub(crate) histograms: u64,
+    pub(crate) exemplars: u64,
+    pub(crate) out_of_order_exemplars: u64,
+    pub(crate) dropped_exemplars: u64,
+    /// Metadata that there was no room for.
+    pub(crate) dropped_metadata: u64,
 }
 
 impl Tenant {
@@ -67,7 +81,8 @@ impl Tenant {
         };
         let metadata = Mutex::new(load_metadata(&dir.join(METADATA_FILE), damaged));
         let (turn, state, unopened) = (Mutex::new(()), RwLock::new(state), found.unopened);
-        Ok((Self { id, dir, turn, state, metadata, unopened }, found.last_flush))
+        let exemplars = Mutex::default();
+        Ok((Self { id, dir, turn, state, metadata, exemplars, unopened }, found.last_flush))
     }
 
     /// Writes the metadata file when there is something new.
@@ -87,7 +102,7 @@ impl Tenant {
         let table = Arc::clone(&self.state.read().head.table);
         let mut table = table.write();
         let known = table.len();
-        let (mut previous, mut samples_start, mut added_bytes) = (NO_SLOT, 0, 0);
+        let (mut previous, mut added_bytes) = (NO_SLOT, 0);
         for place in 0..batch.series.len() {
             let series = batch.series[place];
             let span = batch.span(&series);
@@ -101,11 +116,9 @@ impl Tenant {
                     previous = slot;
                 }
                 Err(refusal) => {
-                    let samples = u64::from(series.samples_end - samples_start);
-                    rejections.add(refusal, samples, || span::text(batch.span(&series)));
+                    rejections.add(refusal, batch.sample_count(place), || span::text(batch.span(&series)));
                 }
             }
-            samples_start = series.samples_end;
         }
         let series_count = table.len();
         drop(table);
@@ -114,27 +127,53 @@ impl Tenant {
         }
     }
 
-    /// Appends the taken samples of a resolved batch, and its metadata. Returns how many samples, and how much metadata there
-    /// was no room for.
-    pub(crate) fn apply(&self, batch: &Batch, received_ms: i64, limits: &Limits) -> (u64, u64) {
-        let (mut count, mut dropped) = (0, 0);
+    /// Appends what is taken of a resolved batch.
+    pub(crate) fn apply(&self, batch: &Batch, received_ms: i64, limits: &Limits) -> Applied {
+        let mut applied = Applied { dropped_exemplars: batch.dropped_exemplars, ..Applied::default() };
+        let mut has_exemplars = false;
         if !batch.series.is_empty() {
             let mut state = self.state.write();
-            for (series, samples) in batch.taken() {
-                state.head.append(series.id, samples);
-                count += samples.len() as u64;
+            for (series, data) in batch.taken() {
+                if !data.samples.is_empty() {
+                    state.head.append(series.id, data.samples);
+                    applied.samples += data.samples.len() as u64;
+                }
+                for (timestamp_ms, histogram) in data.histograms {
+                    state.head.append_histogram(series.id, *timestamp_ms, histogram);
+                    applied.histograms += 1;
+                }
+                has_exemplars |= !data.exemplars.is_empty();
             }
-            if count > 0 {
+            if applied.samples + applied.histograms > 0 {
                 state.head.cover(batch.min_ms, batch.max_ms, received_ms);
             }
+        }
+        if has_exemplars {
+            self.apply_exemplars(batch, limits, &mut applied);
         }
         if !batch.metadata.is_empty() {
             let mut known = self.metadata.lock();
             for (metric, metadata) in &batch.metadata {
-                dropped += u64::from(!known.add(metric, metadata, limits.metadata_per_tenant_max));
+                applied.dropped_metadata += u64::from(!known.add(metric, metadata, limits.metadata_per_tenant_max));
             }
         }
-        (count, dropped)
+        applied
+    }
+
+    fn apply_exemplars(&self, batch: &Batch, limits: &Limits, applied: &mut Applied) {
+        let table = Arc::clone(&self.state.read().head.table);
+        let table = table.read();
+        let mut exemplars = self.exemplars.lock();
+        for (series, data) in batch.taken().filter(|(_, data)| !data.exemplars.is_empty()) {
+            let labels = span::labels(table.span(series.id));
+            for exemplar in data.exemplars {
+                match exemplars.add(&labels, exemplar.clone(), limits.exemplars_per_tenant_max) {
+                    Added::Taken | Added::Known => applied.exemplars += 1,
+                    Added::OutOfOrder => applied.out_of_order_exemplars += 1,
+                    Added::Off => applied.dropped_exemplars += 1,
+                }
+            }
+        }
     }
 
     /// Begins a new generation where the log was cut; the one before becomes `frozen`. Nothing happens while the flush of the

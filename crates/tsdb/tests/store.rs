@@ -5,8 +5,8 @@ mod common;
 use std::fs;
 
 use bongsu_model::{MatchOp, Matcher, MetricMetadata, MetricType, STALE_NAN, Selection, Source, is_stale};
-use bongsu_tsdb::{RejectReason, WriteErrorKind};
-use bongsu_wire::remote_write::WriteRequestBuilder;
+use bongsu_tsdb::{Protocol, RejectReason, WriteErrorKind};
+use bongsu_wire::remote_write::{SeriesData, WriteRequestBuilder};
 use common::{HOUR_MS, START_MS, TestStore, body, labels, tenant};
 
 #[test]
@@ -213,18 +213,24 @@ fn a_malformed_body_leaves_nothing() {
     let mut request = WriteRequestBuilder::new();
     request.push_series(&labels("m"), &[bongsu_model::Sample { timestamp_ms: START_MS, value: 1.0 }]);
     let mut truncated = WriteRequestBuilder::new();
-    truncated.push_span(&[0x0a, 0x7f], &[]);
+    truncated.push_span(&[0x0a, 0x7f], &SeriesData::default());
     let raw = [request.as_bytes(), truncated.as_bytes()].concat();
     let mut bytes = Vec::new();
     bongsu_wire::remote_write::compress(&raw, &mut bytes).unwrap();
-    let error = (*store).write(&tenant("a"), &bytes).unwrap_err();
+    let error = (*store).write(&tenant("a"), Protocol::RemoteWrite1, &bytes).unwrap_err();
     assert_eq!(error.kind, WriteErrorKind::Malformed);
-    assert_eq!((*store).write(&tenant("a"), b"\xff\xff").unwrap_err().kind, WriteErrorKind::Malformed);
+    assert_eq!(
+        (*store).write(&tenant("a"), Protocol::RemoteWrite1, b"\xff\xff").unwrap_err().kind,
+        WriteErrorKind::Malformed
+    );
     assert_eq!(store.stats().head_series + store.tenants().len(), 0);
 
     let mut large = WriteRequestBuilder::new();
     large.push_series(&labels(&format!("m x={}", "y".repeat(1000))), &[]);
-    assert_eq!((*store).write(&tenant("a"), &body(&large)).unwrap_err().kind, WriteErrorKind::TooLarge);
+    assert_eq!(
+        (*store).write(&tenant("a"), Protocol::RemoteWrite1, &body(&large)).unwrap_err().kind,
+        WriteErrorKind::TooLarge
+    );
 }
 
 #[test]
@@ -332,7 +338,7 @@ fn a_small_body_of_empty_samples_does_not_take_a_lot_of_memory() {
     raw.extend_from_slice(&samples);
     let mut body = Vec::new();
     bongsu_wire::remote_write::compress(&raw, &mut body).unwrap();
-    let error = (*store).write(&tenant("a"), &body).unwrap_err();
+    let error = (*store).write(&tenant("a"), Protocol::RemoteWrite1, &body).unwrap_err();
     assert_eq!(error.kind, WriteErrorKind::TooLarge);
 }
 

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use bongsu_model::{
     Labels, ManualClock, Matcher, MetricMetadata, Sample, SampleBuffer, Selection, Source, SourceError, TenantId,
 };
-use bongsu_tsdb::{OpenReport, Options, Store, WriteError, Written};
+use bongsu_tsdb::{OpenReport, Options, Protocol, Store, WriteError, Written};
 use bongsu_wire::remote_write::{WriteRequestBuilder, compress};
 
 /// The time that most stories begin at: 2026-11-21 00:00:00 UTC.
@@ -74,13 +74,13 @@ impl TestStore {
                 .collect();
             request.push_series(labels, &samples);
         }
-        (**self).write(&tenant(tenant_name), &body(&request))
+        (**self).write(&tenant(tenant_name), Protocol::RemoteWrite1, &body(&request))
     }
 
     pub fn put_metadata(&self, metric: &str, metadata: &MetricMetadata) {
         let mut request = WriteRequestBuilder::new();
         request.push_metadata(metric, metadata);
-        (**self).write(&tenant("a"), &body(&request)).unwrap().wait().unwrap();
+        (**self).write(&tenant("a"), Protocol::RemoteWrite1, &body(&request)).unwrap().wait().unwrap();
     }
 
     /// Everything that tenant "a" has of one series: `time value` pairs, times relative to the start.
