@@ -11,6 +11,10 @@ pub(crate) static HTTP_SECONDS: Histogram<9> = Histogram::new(
 );
 pub(crate) static PUSH_SAMPLES: Counter =
     Counter::new("bongsu_push_samples_total", "Samples taken in by remote write.");
+pub(crate) static PUSH_HISTOGRAMS: Counter =
+    Counter::new("bongsu_push_histograms_total", "Native histograms taken in by remote write.");
+pub(crate) static PUSH_EXEMPLARS: Counter =
+    Counter::new("bongsu_push_exemplars_total", "Exemplars taken in by remote write.");
 pub(crate) static PUSH_BYTES: Counter =
     Counter::new("bongsu_push_received_bytes_total", "Bytes of remote write bodies as they came.");
 pub(crate) static PUSH_REJECTED: Family<2> = Family::new(
@@ -33,6 +37,8 @@ pub static METRICS: &[&dyn Metric] = &[
     &HTTP_REQUESTS,
     &HTTP_SECONDS,
     &PUSH_SAMPLES,
+    &PUSH_HISTOGRAMS,
+    &PUSH_EXEMPLARS,
     &PUSH_BYTES,
     &PUSH_REJECTED,
     &PUSH_BUSY,

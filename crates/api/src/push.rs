@@ -1,4 +1,4 @@
-//! Remote write 1.0 in. Source: the Prometheus Remote-Write 1.0 specification.
+//! Remote write 1.0 and 2.0 in. Source: the Prometheus Remote-Write specifications.
 
 use std::sync::Arc;
 
@@ -7,9 +7,10 @@ use axum::extract::State;
 use axum::response::{IntoResponse, Response};
 use bongsu_model::TenantId;
 use bongsu_net::BodyError;
-use bongsu_tsdb::{WriteError, WriteErrorKind, Written};
+use bongsu_tsdb::{Protocol, Rejected, WriteError, WriteErrorKind, Written};
 use bytes::Bytes;
-use http::{HeaderMap, StatusCode, header};
+use http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
+use tokio::sync::SemaphorePermit;
 
 use crate::metrics;
 use crate::state::Api;
@@ -21,34 +22,88 @@ const RETRY_AFTER_SECONDS: &str = "1";
 /// Takes a push and answers when its samples are on disk.
 ///
 /// 204: all kept. 400: something can never be accepted; the good samples are kept. 413: too large. 415: another protocol.
-/// 429, 503: try again later, after `Retry-After`.
+/// 429, 503: try again later, after `Retry-After`. Every answer to a 2.0 message says how much of it was kept.
 pub(crate) async fn push(
     State(api): State<Arc<Api>>,
     Tenant(tenant): Tenant,
     headers: HeaderMap,
     body: Body,
 ) -> Response {
-    if let Err(reason) = check_protocol(&headers) {
-        return (StatusCode::UNSUPPORTED_MEDIA_TYPE, reason).into_response();
+    let protocol = match protocol_of(&headers) {
+        Ok(protocol) => protocol,
+        Err(reason) => return (StatusCode::UNSUPPORTED_MEDIA_TYPE, reason).into_response(),
+    };
+    let taken = match read(&api, &headers, body).await {
+        Ok((body, slot)) => {
+            let taken = take(&api, &tenant, protocol, body).await;
+            drop(slot);
+            taken
+        }
+        Err(refused) => refused.into(),
+    };
+    match protocol {
+        Protocol::RemoteWrite1 => taken.answer,
+        Protocol::RemoteWrite2 => taken.with_counts(),
     }
+}
+
+/// An answer, and what was kept of the request.
+struct Taken {
+    answer: Response,
+    samples: u64,
+    histograms: u64,
+    exemplars: u64,
+}
+
+impl From<Response> for Taken {
+    /// Nothing was kept.
+    fn from(answer: Response) -> Self {
+        Self { answer, samples: 0, histograms: 0, exemplars: 0 }
+    }
+}
+
+impl Taken {
+    /// Source: the specification's "Required `Written` Response Headers".
+    fn with_counts(self) -> Response {
+        let Self { mut answer, samples, histograms, exemplars } = self;
+        for (name, count) in [
+            ("x-prometheus-remote-write-samples-written", samples),
+            ("x-prometheus-remote-write-histograms-written", histograms),
+            ("x-prometheus-remote-write-exemplars-written", exemplars),
+        ] {
+            answer.headers_mut().insert(HeaderName::from_static(name), HeaderValue::from(count));
+        }
+        answer
+    }
+}
+
+/// The body, and the room that it takes until it is dealt with.
+async fn read<'a>(api: &'a Api, headers: &HeaderMap, body: Body) -> Result<(Bytes, SemaphorePermit<'a>), Response> {
     // Memory is asked for before it is used: a body without a length counts as the largest one.
-    let Some(_slot) = api.reserve_push(announced_bytes(&headers)) else {
+    let Some(slot) = api.reserve_push(announced_bytes(headers)) else {
         metrics::PUSH_BUSY.inc();
-        return retry_later(StatusCode::SERVICE_UNAVAILABLE, "too many bytes of pushes are in flight");
+        return Err(retry_later(StatusCode::SERVICE_UNAVAILABLE, "too many bytes of pushes are in flight"));
     };
     let read = bongsu_net::read_body(body, api.limits.push_body_bytes_max);
     let body = match tokio::time::timeout(api.limits.push_read_timeout, read).await {
         Ok(Ok(body)) => body,
         Ok(Err(error @ BodyError::TooLarge { .. })) => {
-            return (StatusCode::PAYLOAD_TOO_LARGE, format!("{error}\n")).into_response();
+            return Err((StatusCode::PAYLOAD_TOO_LARGE, format!("{error}\n")).into_response());
         }
-        Ok(Err(error)) => return (StatusCode::BAD_REQUEST, format!("{error}\n")).into_response(),
-        Err(_) => return (StatusCode::REQUEST_TIMEOUT, "the request body did not arrive in time\n").into_response(),
+        Ok(Err(error)) => return Err((StatusCode::BAD_REQUEST, format!("{error}\n")).into_response()),
+        Err(_) => {
+            let text = "the request body did not arrive in time\n";
+            return Err((StatusCode::REQUEST_TIMEOUT, text).into_response());
+        }
     };
     metrics::PUSH_BYTES.add(body.len() as u64);
-    match write(&api, &tenant, body).await {
-        Ok(written) => finish(&tenant, written).await,
-        Err(error) => refuse(&tenant, &error),
+    Ok((body, slot))
+}
+
+async fn take(api: &Arc<Api>, tenant: &TenantId, protocol: Protocol, body: Bytes) -> Taken {
+    match write(api, tenant, protocol, body).await {
+        Ok(written) => finish(tenant, protocol, written).await,
+        Err(error) => refuse(tenant, &error).into(),
     }
 }
 
@@ -57,35 +112,49 @@ fn announced_bytes(headers: &HeaderMap) -> Option<usize> {
 }
 
 /// Off the threads of the network: a write waits for the disk when that is behind, and for a flush to take its moment.
-async fn write(api: &Arc<Api>, tenant: &TenantId, body: Bytes) -> Result<Written, WriteError> {
+async fn write(api: &Arc<Api>, tenant: &TenantId, protocol: Protocol, body: Bytes) -> Result<Written, WriteError> {
     let (store, tenant) = (api.store.clone(), tenant.clone());
-    match tokio::task::spawn_blocking(move || store.write(&tenant, &body)).await {
+    match tokio::task::spawn_blocking(move || store.write(&tenant, protocol, &body)).await {
         Ok(outcome) => outcome,
         Err(panic) => std::panic::resume_unwind(panic.into_panic()),
     }
 }
 
-async fn finish(tenant: &TenantId, written: Written) -> Response {
+async fn finish(tenant: &TenantId, protocol: Protocol, written: Written) -> Taken {
     if let Some(commit) = written.commit
         && let Err(error) = commit.await
     {
         tracing::error!(%tenant, %error, "a push could not be made durable");
-        return retry_later(StatusCode::SERVICE_UNAVAILABLE, &error.to_string());
+        return retry_later(StatusCode::SERVICE_UNAVAILABLE, &error.to_string()).into();
     }
-    metrics::PUSH_SAMPLES.add(written.samples);
-    let Some(rejected) = written.rejected else {
-        return StatusCode::NO_CONTENT.into_response();
+    let Written { samples, histograms, exemplars, out_of_order_exemplars, .. } = written;
+    metrics::PUSH_SAMPLES.add(samples);
+    metrics::PUSH_HISTOGRAMS.add(histograms);
+    metrics::PUSH_EXEMPLARS.add(exemplars);
+    let answer = match written.rejected {
+        Some(rejected) => {
+            metrics::PUSH_REJECTED.add([tenant.as_str(), rejected.reason.as_str()], rejected.count);
+            let text = rejected_text(&rejected, samples + histograms);
+            (StatusCode::BAD_REQUEST, text).into_response()
+        }
+        // Remote write 1.0 has no word for exemplars that were not taken.
+        None if out_of_order_exemplars > 0 && protocol == Protocol::RemoteWrite2 => {
+            let text = format!("{out_of_order_exemplars} exemplars are older than the newest ones of their series\n");
+            (StatusCode::BAD_REQUEST, text).into_response()
+        }
+        None => StatusCode::NO_CONTENT.into_response(),
     };
-    metrics::PUSH_REJECTED.add([tenant.as_str(), rejected.reason.as_str()], rejected.count);
-    let text = format!(
-        "{}: {}: {} (first of {} rejected samples; {} samples of the request were kept)\n",
+    Taken { answer, samples, histograms, exemplars }
+}
+
+fn rejected_text(rejected: &Rejected, kept: u64) -> String {
+    format!(
+        "{}: {}: {} (first of {} rejected samples; {kept} samples of the request were kept)\n",
         rejected.reason.as_str(),
         rejected.series,
         rejected.message,
         rejected.count,
-        written.samples
-    );
-    (StatusCode::BAD_REQUEST, text).into_response()
+    )
 }
 
 fn refuse(tenant: &TenantId, error: &WriteError) -> Response {
@@ -104,24 +173,31 @@ fn retry_later(status: StatusCode, reason: &str) -> Response {
     (status, [(header::RETRY_AFTER, RETRY_AFTER_SECONDS)], format!("{reason}\n")).into_response()
 }
 
-/// Only snappy and the 1.0 message; absent headers are taken as these, as other receivers do.
-fn check_protocol(headers: &HeaderMap) -> Result<(), String> {
+/// Only snappy, and the messages of 1.0 and 2.0; absent headers are taken as 1.0, as other receivers do.
+fn protocol_of(headers: &HeaderMap) -> Result<Protocol, String> {
     let text = |name| headers.get(name).and_then(|v| v.to_str().ok()).unwrap_or("");
     let encoding = text(header::CONTENT_ENCODING);
-    if !matches!(encoding, "" | "snappy") {
+    if !encoding.is_empty() && !encoding.eq_ignore_ascii_case("snappy") {
         return Err(format!("Content-Encoding {encoding:?} is not supported; expected snappy\n"));
     }
     let kind = text(header::CONTENT_TYPE);
-    let media = kind.split(';').next().unwrap_or("").trim();
-    let message = kind.split(';').filter_map(|p| p.trim().strip_prefix("proto=")).next().unwrap_or("");
-    if !matches!(media, "" | "application/x-protobuf" | "application/octet-stream")
-        || !matches!(message, "" | "prometheus.WriteRequest")
-    {
-        return Err(format!(
-            "Content-Type {kind:?} is not supported; expected application/x-protobuf with prometheus.WriteRequest\n"
-        ));
+    let mut parts = kind.split(';').map(str::trim);
+    let media = parts.next().unwrap_or("");
+    let is_protobuf = ["", "application/x-protobuf", "application/octet-stream"]
+        .iter()
+        .any(|known| media.eq_ignore_ascii_case(known));
+    let proto = |part: &'_ str| {
+        let (name, value) = part.split_once('=')?;
+        name.trim().eq_ignore_ascii_case("proto").then(|| value.trim().trim_matches('"').to_owned())
+    };
+    match parts.find_map(proto).as_deref() {
+        None | Some("prometheus.WriteRequest") if is_protobuf => Ok(Protocol::RemoteWrite1),
+        Some("io.prometheus.write.v2.Request") if is_protobuf => Ok(Protocol::RemoteWrite2),
+        _ => Err(format!(
+            "Content-Type {kind:?} is not supported; expected application/x-protobuf with \
+             proto=prometheus.WriteRequest or proto=io.prometheus.write.v2.Request\n"
+        )),
     }
-    Ok(())
 }
 
 #[cfg(test)]
@@ -129,18 +205,31 @@ mod tests {
     use super::*;
 
     #[test]
-    fn takes_remote_write_1_and_says_what_it_expects_of_others() {
+    fn takes_both_messages_and_says_what_it_expects_of_others() {
         let check = |encoding: &'static str, kind: &'static str| {
             let mut headers = HeaderMap::new();
-            headers.insert("content-encoding", http::HeaderValue::from_static(encoding));
-            headers.insert("content-type", http::HeaderValue::from_static(kind));
-            check_protocol(&headers)
+            headers.insert("content-encoding", HeaderValue::from_static(encoding));
+            headers.insert("content-type", HeaderValue::from_static(kind));
+            protocol_of(&headers)
         };
-        assert!(check_protocol(&HeaderMap::new()).is_ok());
-        assert!(check("snappy", "application/x-protobuf").is_ok());
-        assert!(check("snappy", "application/x-protobuf;proto=prometheus.WriteRequest").is_ok());
-        assert!(check("zstd", "application/x-protobuf").is_err());
-        assert!(check("snappy", "application/x-protobuf;proto=io.prometheus.write.v2.Request").is_err());
-        assert!(check("snappy", "application/json").is_err());
+        assert_eq!(protocol_of(&HeaderMap::new()), Ok(Protocol::RemoteWrite1));
+        for (kind, expected) in [
+            ("application/x-protobuf", Protocol::RemoteWrite1),
+            ("application/x-protobuf;proto=prometheus.WriteRequest", Protocol::RemoteWrite1),
+            ("application/x-protobuf;proto=io.prometheus.write.v2.Request", Protocol::RemoteWrite2),
+            ("application/x-protobuf; charset=x; proto=\"io.prometheus.write.v2.Request\"", Protocol::RemoteWrite2),
+        ] {
+            assert_eq!(check("snappy", kind), Ok(expected), "{kind}");
+        }
+        for (encoding, kind) in [
+            ("zstd", "application/x-protobuf"),
+            ("snappy", "application/x-protobuf;proto=io.prometheus.write.v3.Request"),
+            ("snappy", "application/x-protobuf;proto="),
+            ("snappy", "application/json"),
+            ("snappy", "application/json;proto=io.prometheus.write.v2.Request"),
+        ] {
+            let reason = check(encoding, kind).unwrap_err();
+            assert!(reason.contains("expected") && (reason.contains(kind) || reason.contains(encoding)), "{reason}");
+        }
     }
 }

@@ -3,10 +3,10 @@
 
 use std::path::Path;
 
-use bongsu_model::{Labels, Sample};
+use bongsu_model::{BucketSpan, Exemplar, FloatHistogram, Labels, MetricMetadata, MetricType, Sample};
 use bongsu_testkit::centre::Centre;
 use bongsu_testkit::client::{Answer, Http, percent_encode};
-use bongsu_testkit::push;
+use bongsu_testkit::push::{self, SeriesData, WriteRequestBuilder, v2};
 
 struct Fixture {
     centre: Centre,
@@ -19,6 +19,12 @@ impl Fixture {
         let dir = tempfile::tempdir().unwrap();
         let centre = Centre::start(Path::new(env!("CARGO_BIN_EXE_bongsu")), &dir.path().join("data"), extra_args);
         Self { centre, http: Http::default(), dir }
+    }
+
+    fn kill_and_restart(&mut self, extra_args: &[&str]) {
+        self.centre.process.kill();
+        let data = self.dir.path().join("data");
+        self.centre = Centre::start(Path::new(env!("CARGO_BIN_EXE_bongsu")), &data, extra_args);
     }
 
     fn push(&self, path: &str, tenant: &str, body: &[u8]) -> Answer {
@@ -208,4 +214,119 @@ fn a_second_process_on_the_same_data_is_refused() {
     assert!(!output.status.success());
     let text = String::from_utf8_lossy(&output.stderr);
     assert!(text.contains("lock"), "{text}");
+}
+
+/// `count` observations between 1 and 2, of schema 0.
+fn histogram(count: f64) -> FloatHistogram {
+    FloatHistogram {
+        count,
+        sum: 1.5 * count,
+        positive_spans: vec![BucketSpan { offset: 1, length: 1 }],
+        positive_buckets: vec![count],
+        ..FloatHistogram::default()
+    }
+}
+
+fn exemplar(timestamp_ms: i64, id: &str) -> Exemplar {
+    Exemplar { labels: Labels::from_pairs([("trace_id", id)]), value: 1.25, timestamp_ms }
+}
+
+/// Samples, histograms and exemplars that were written, as a 2.0 receiver says.
+fn written(answer: &Answer) -> [&str; 3] {
+    ["samples", "histograms", "exemplars"]
+        .map(|kind| answer.header(&format!("x-prometheus-remote-write-{kind}-written")).unwrap_or("-"))
+}
+
+#[test]
+fn remote_write_1_with_histograms_and_exemplars() {
+    let mut f = Fixture::start(&["--retention", "100y"]);
+    let mut request = WriteRequestBuilder::new();
+    let data = SeriesData {
+        histograms: &[(1000, histogram(2.0)), (16_000, histogram(5.0))],
+        exemplars: &[exemplar(900, "abc"), exemplar(15_500, "def")],
+        samples: &[],
+    };
+    request.push_series_data([("__name__", "latency"), ("job", "api")], &data);
+    let answer = f.push("/api/v1/write", "", &push::compressed(request.as_bytes()));
+    assert_eq!((answer.status, written(&answer)), (204, ["-", "-", "-"]), "{}", answer.body);
+
+    // An exemplar that is late costs nothing in 1.0.
+    let mut late = WriteRequestBuilder::new();
+    let data = SeriesData { exemplars: &[exemplar(1, "late")], ..SeriesData::default() };
+    late.push_series_data([("__name__", "latency"), ("job", "api")], &data);
+    assert_eq!(f.push("/api/v1/write", "", &push::compressed(late.as_bytes())).status, 204);
+
+    for again in [true, false] {
+        let found = f.get("/api/v1/query_exemplars?query=histogram_quantile(0.9,rate(latency[5m]))&start=1&end=20");
+        assert_eq!(
+            found.body,
+            r#"{"status":"success","data":[{"seriesLabels":{"__name__":"latency","job":"api"},"exemplars":[{"labels":{"trace_id":"def"},"value":"1.25","timestamp":15.500}]}]}"#
+        );
+        if again {
+            f.kill_and_restart(&["--retention", "100y"]);
+        }
+    }
+    assert_eq!(f.get("/api/v1/query_exemplars?query=1%2B1").body, r#"{"status":"success"}"#);
+    assert_eq!(f.get("/api/v1/query_exemplars?query=other").body, r#"{"status":"success","data":[]}"#);
+    assert_eq!(f.get("/api/v1/query_exemplars?query=up&start=2&end=1").status, 400);
+    assert!(f.get("/metrics").body.contains("bongsu_store_exemplars 2"));
+}
+
+#[test]
+fn remote_write_2_with_everything() {
+    let mut f = Fixture::start(&["--retention", "100y"]);
+    let url = format!("{}/api/v1/write", f.centre.url);
+    let metadata = |metric_type, help: &str| MetricMetadata { metric_type, help: help.to_owned(), unit: String::new() };
+    let counter = metadata(MetricType::Counter, "Requests served.");
+    let samples = &[Sample { timestamp_ms: 1000, value: 1.0 }, Sample { timestamp_ms: 16_000, value: 7.0 }];
+    let (exemplars, histograms) = (&[exemplar(1000, "abc")], &[(1000, histogram(3.0))]);
+    let mut request = v2::RequestBuilder::new();
+    let labels = [("__name__", "requests_total"), ("job", "api")];
+    request.push_series(labels, &SeriesData { samples, exemplars, ..SeriesData::default() }, &counter, Some(500));
+    let kind = metadata(MetricType::Histogram, "How long.");
+    let data = SeriesData { histograms, ..SeriesData::default() };
+    request.push_series([("__name__", "latency"), ("job", "api")], &data, &kind, Some(500));
+    let answer = push::send_2(&f.http, &url, "", &push::compressed(&request.finish())).unwrap();
+    assert_eq!((answer.status, written(&answer)), (204, ["2", "1", "1"]), "{}", answer.body);
+
+    // Partly bad: the good part is kept and counted.
+    let mut request = v2::RequestBuilder::new();
+    let data = SeriesData { samples: &samples[..1], exemplars: &[exemplar(1, "late")], ..SeriesData::default() };
+    request.push_series(labels, &data, &counter, None);
+    request.push_series([("a", "1"), ("a", "2")], &data, &counter, None);
+    let answer = push::send_2(&f.http, &url, "", &push::compressed(&request.finish())).unwrap();
+    assert_eq!((answer.status, written(&answer)), (400, ["1", "0", "0"]), "{}", answer.body);
+    assert!(answer.body.contains("duplicate_label"), "{}", answer.body);
+    // Late exemplars alone are told, too.
+    let mut request = v2::RequestBuilder::new();
+    request.push_series(labels, &SeriesData { samples: &[], ..data }, &counter, None);
+    let answer = push::send_2(&f.http, &url, "", &push::compressed(&request.finish())).unwrap();
+    assert_eq!((answer.status, written(&answer)), (400, ["0", "0", "0"]), "{}", answer.body);
+    assert!(answer.body.contains("exemplars are older"), "{}", answer.body);
+    // Whatever goes wrong, the counts are there; a message of 1.0 under the name of 2.0 holds nothing.
+    let garbage = push::send_2(&f.http, &url, "", b"this is not snappy").unwrap();
+    assert_eq!((garbage.status, written(&garbage)), (400, ["0", "0", "0"]));
+    let large = push::send_2(&f.http, &url, "", &vec![0; 17 << 20]).unwrap();
+    assert_eq!((large.status, written(&large)), (413, ["0", "0", "0"]));
+    let old = push::body(&[series(&[("__name__", "old")], &[(1000, 1.0)])]);
+    let answer = push::send_2(&f.http, &url, "", &old).unwrap();
+    assert_eq!((answer.status, written(&answer)), (204, ["0", "0", "0"]), "{}", answer.body);
+    let headers = [("content-type", "application/x-protobuf;proto=io.prometheus.write.v3.Request")];
+    let unknown = f.http.post(&url, &headers, &old).unwrap();
+    assert_eq!((unknown.status, written(&unknown)), (415, ["-", "-", "-"]));
+
+    for again in [true, false] {
+        assert_eq!(f.points("requests_total[1m]", 20.0), "1@1 7@16");
+        assert_eq!(
+            f.get("/api/v1/metadata").body,
+            r#"{"status":"success","data":{"latency":[{"type":"histogram","help":"How long.","unit":""}],"requests_total":[{"type":"counter","help":"Requests served.","unit":""}]}}"#
+        );
+        assert_eq!(
+            f.get("/api/v1/query_exemplars?query=requests_total").json()["data"][0]["exemplars"][0]["labels"]["trace_id"],
+            "abc"
+        );
+        if again {
+            f.kill_and_restart(&["--retention", "100y"]);
+        }
+    }
 }

@@ -52,6 +52,8 @@ pub struct Limits {
     pub label_name_size: ByteSize,
     /// Bytes of a label value. Default 64KB.
     pub label_value_size: ByteSize,
+    /// Exemplars of one tenant in memory, the newest ones; 0: none are kept. Default 100,000.
+    pub exemplars: usize,
     /// How far ahead of the clock a sample may be: times in the wrong unit are refused by it. Default 1w.
     pub samples_ahead: Duration,
     /// Bytes of a compressed remote write body. Default 16MB.
@@ -73,6 +75,7 @@ impl Default for Limits {
             labels_per_series: 100,
             label_name_size: ByteSize::from_bytes(1 << 10),
             label_value_size: ByteSize::from_bytes(64 << 10),
+            exemplars: 100_000,
             samples_ahead: Duration::from_secs(7 * 24 * 3600),
             push_body_size: ByteSize::from_bytes(16 << 20),
             queries_concurrent: 20,

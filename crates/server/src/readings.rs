@@ -6,9 +6,16 @@ use bongsu_tsdb::{OpenReport, Stats, Store};
 type Read = fn(&Stats) -> f64;
 
 /// Name, help and value of each metric of the store.
-const METRICS: [(&str, &str, Read); 17] = [
+const METRICS: [(&str, &str, Read); 22] = [
     ("bongsu_store_requests_total", "Pushes taken in, wholly or partly.", |s| s.requests as f64),
-    ("bongsu_store_samples_total", "Samples taken in.", |s| s.samples as f64),
+    ("bongsu_store_samples_total", "Float samples taken in.", |s| s.samples as f64),
+    ("bongsu_store_histograms_total", "Native histograms taken in.", |s| s.histograms as f64),
+    ("bongsu_store_exemplars_total", "Exemplars taken in, repeated ones included.", |s| s.exemplars as f64),
+    ("bongsu_store_exemplars_out_of_order_total", "Exemplars older than the newest of their series.", |s| {
+        s.out_of_order_exemplars as f64
+    }),
+    ("bongsu_store_exemplars_dropped_total", "Exemplars not taken for another reason.", |s| s.dropped_exemplars as f64),
+    ("bongsu_store_exemplars", "Exemplars in memory.", |s| s.held_exemplars as f64),
     ("bongsu_store_flushes_total", "Flushes of memory to blocks.", |s| s.flushes as f64),
     ("bongsu_store_flush_failures_total", "Flushes that failed and are tried again.", |s| s.flush_failures as f64),
     ("bongsu_store_merges_total", "Merges of blocks.", |s| s.merges as f64),

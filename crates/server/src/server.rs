@@ -107,6 +107,7 @@ fn store_options(config: &Config, clock: Arc<dyn Clock>) -> bongsu_tsdb::Options
             label_names_per_series_max: limits.labels_per_series,
             label_name_bytes_max: size(limits.label_name_size),
             label_value_bytes_max: size(limits.label_value_size),
+            exemplars_per_tenant_max: limits.exemplars,
             future_ms_max: Some(limits.samples_ahead.as_ms()),
             ..bongsu_tsdb::Limits::default()
         },

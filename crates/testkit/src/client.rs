@@ -11,9 +11,17 @@ pub struct Answer {
     pub body: String,
     /// `Retry-After`, if sent.
     pub retry_after: Option<String>,
+    /// All headers, names in lower case.
+    pub headers: Vec<(String, String)>,
 }
 
 impl Answer {
+    /// The first header of a name, given in lower case.
+    #[must_use]
+    pub fn header(&self, name: &str) -> Option<&str> {
+        self.headers.iter().find(|(found, _)| found == name).map(|(_, value)| value.as_str())
+    }
+
     /// The body as JSON.
     ///
     /// # Panics
@@ -67,8 +75,10 @@ impl Http {
 fn answer(outcome: Result<ureq::http::Response<ureq::Body>, ureq::Error>) -> Result<Answer, String> {
     let mut response = outcome.map_err(|e| e.to_string())?;
     let retry_after = response.headers().get("retry-after").and_then(|v| v.to_str().ok()).map(str::to_owned);
+    let text = |value: &ureq::http::HeaderValue| String::from_utf8_lossy(value.as_bytes()).into_owned();
+    let headers = response.headers().iter().map(|(name, value)| (name.as_str().to_owned(), text(value))).collect();
     let body = response.body_mut().with_config().limit(1 << 30).read_to_string().map_err(|e| e.to_string())?;
-    Ok(Answer { status: response.status().as_u16(), body, retry_after })
+    Ok(Answer { status: response.status().as_u16(), body, retry_after, headers })
 }
 
 /// Percent-encodes everything but letters and digits.

@@ -84,7 +84,7 @@ fn write_point(out: &mut String, timestamp_ms: i64, value: f64) {
     out.push_str("\"]");
 }
 
-fn write_seconds(out: &mut String, timestamp_ms: i64) {
+pub(crate) fn write_seconds(out: &mut String, timestamp_ms: i64) {
     let magnitude = timestamp_ms.unsigned_abs();
     if timestamp_ms < 0 {
         out.push('-');
@@ -97,7 +97,7 @@ fn write_seconds(out: &mut String, timestamp_ms: i64) {
 }
 
 /// Go's `'f'` format, and its `'e'` format below 1e-6 and from 1e21 on.
-fn write_float(out: &mut String, value: f64) {
+pub(crate) fn write_float(out: &mut String, value: f64) {
     let magnitude = value.abs();
     if value.fract() == 0.0 && magnitude < 1e15 && (value != 0.0 || value.is_sign_positive()) {
         out.push_str(itoa::Buffer::new().format(value as i64));

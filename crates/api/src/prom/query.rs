@@ -13,7 +13,7 @@ use bongsu_tsdb::Reader;
 
 use super::json::write_value;
 use super::stats::{self, Timings};
-use super::{blocking, json_response, queued, success};
+use super::{json_response, queued};
 use crate::error::ApiError;
 use crate::metrics;
 use crate::params::Params;
@@ -68,13 +68,6 @@ pub(super) async fn answer_range(api: &Arc<Api>, tenant: &TenantId, params: &Par
         engine.range(expr, start_ms, end_ms, step_ms, reader, context)
     };
     job.run(api, tenant, work).await
-}
-
-/// Exemplars are not stored: for any valid query there are none.
-pub(super) async fn exemplars(params: Params) -> Result<Response, ApiError> {
-    let text = params.text("query").to_owned();
-    blocking(move || parse(&text)).await?;
-    Ok(success("[]"))
 }
 
 /// One query with its parameters, not parsed yet: that may take a while and is done in the query's own slot.
