@@ -37,7 +37,6 @@ pub(crate) fn routes() -> Router<Arc<Api>> {
         .route("/query_range", get(query::range).post(query::range))
         .route("/query_batch", post(batch::batch))
         .route("/read", post(read::read))
-        .route("/query_exemplars", get(query::exemplars).post(query::exemplars))
         .route("/query_exemplars", get(exemplars::exemplars).post(exemplars::exemplars))
         .route("/format_query", get(format::format_query).post(format::format_query))
         .route("/parse_query", get(format::parse_query).post(format::parse_query))
