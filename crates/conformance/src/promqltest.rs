@@ -9,6 +9,8 @@
 
 mod compare;
 mod engine;
+mod histogram;
+mod nhcb;
 mod run;
 mod script;
 mod series;

@@ -4,7 +4,7 @@
 
 use std::fmt;
 
-use bongsu_syntax::Span;
+use bongsu_syntax::{AggregateOp, BinaryOp, Span};
 use hashbrown::HashSet;
 use parking_lot::Mutex;
 
@@ -45,6 +45,24 @@ impl fmt::Display for Annotation {
             Severity::Info => "info",
         };
         write!(f, "PromQL {severity}: {}", self.message)
+    }
+}
+
+/// What histograms were joined for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum HistogramOperation {
+    Addition,
+    Subtraction,
+    Aggregation,
+}
+
+impl HistogramOperation {
+    fn as_str(self) -> &'static str {
+        match self {
+            Self::Addition => "addition",
+            Self::Subtraction => "subtraction",
+            Self::Aggregation => "aggregation",
+        }
     }
 }
 
@@ -108,6 +126,75 @@ impl Annotations {
     pub(crate) fn forced_monotonicity(&self, span: Span, metric: &str) {
         let text = "input to histogram_quantile needed to be fixed for monotonicity (see \
                     https://prometheus.io/docs/prometheus/latest/querying/functions/#histogram_quantile)";
+        self.info(span, text.to_owned() + &for_metric(metric));
+    }
+}
+
+/// Remarks about native histograms.
+impl Annotations {
+    pub(crate) fn mixed_samples(&self, span: Span, metric: &str) {
+        self.warn(span, format!("encountered a mix of histograms and floats for metric name {metric:?}"));
+    }
+
+    pub(crate) fn mixed_samples_in_aggregation(&self, span: Span) {
+        self.warn(span, "encountered a mix of histograms and floats for aggregation".to_owned());
+    }
+
+    pub(crate) fn mixed_classic_and_native(&self, span: Span, metric: &str) {
+        self.warn(span, "vector contains a mix of classic and native histograms".to_owned() + &for_metric(metric));
+    }
+
+    pub(crate) fn mixed_schemas(&self, span: Span, metric: &str) {
+        let text = "vector contains a mix of histograms with exponential and custom buckets schemas for metric name";
+        self.warn(span, format!("{text} {metric:?}"));
+    }
+
+    pub(crate) fn not_a_counter(&self, span: Span, metric: &str) {
+        self.warn(span, format!("this native histogram metric is not a counter: {metric:?}"));
+    }
+
+    pub(crate) fn not_a_gauge(&self, span: Span, metric: &str) {
+        self.warn(span, format!("this native histogram metric is not a gauge: {metric:?}"));
+    }
+
+    pub(crate) fn reset_collision(&self, span: Span, operation: HistogramOperation) {
+        self.warn(span, format!("conflicting counter resets during histogram {}", operation.as_str()));
+    }
+
+    pub(crate) fn bounds_reconciled(&self, span: Span, operation: HistogramOperation) {
+        self.info(span, format!("mismatched custom buckets were reconciled during {}", operation.as_str()));
+    }
+
+    pub(crate) fn incompatible_types(&self, span: Span, left: &str, op: BinaryOp, right: &str) {
+        let text = "incompatible sample types encountered for binary operator";
+        self.info(span, format!("{text} \"{op}\": {left} {op} {right}"));
+    }
+
+    pub(crate) fn incompatible_bucket_layout(&self, span: Span, op: BinaryOp) {
+        self.warn(span, format!("incompatible bucket layout encountered for binary operator {op}"));
+    }
+
+    pub(crate) fn ignored_in_aggregation(&self, span: Span, op: AggregateOp) {
+        self.info(span, format!("ignored histogram in {op} aggregation"));
+    }
+
+    pub(crate) fn ignored_in_range(&self, span: Span, metric: &str) {
+        let text = "ignored histograms in a range containing both floats and histograms for metric name";
+        self.info(span, format!("{text} {metric:?}"));
+    }
+
+    pub(crate) fn quantile_is_nan(&self, span: Span, metric: &str) {
+        let text = "input to histogram_quantile has NaN observations, result is NaN";
+        self.info(span, text.to_owned() + &for_metric(metric));
+    }
+
+    pub(crate) fn quantile_is_skewed(&self, span: Span, metric: &str) {
+        let text = "input to histogram_quantile has NaN observations, result is skewed higher";
+        self.info(span, text.to_owned() + &for_metric(metric));
+    }
+
+    pub(crate) fn fraction_without_nans(&self, span: Span, metric: &str) {
+        let text = "input to histogram_fraction has NaN observations, which are excluded from all fractions";
         self.info(span, text.to_owned() + &for_metric(metric));
     }
 }

@@ -8,13 +8,13 @@ use bongsu_syntax::{Expr, ExprKind, Extent, MatrixSelector, QueryWindow, Subquer
 use crate::annotation::Annotations;
 use crate::budget::Budget;
 use crate::error::{QueryError, QueryErrorKind};
-use crate::eval::{Evaluated, Evaluator, InvariantRoots};
+use crate::eval::{Evaluated, Evaluator, InvariantRoots, TotalsOnly};
 use crate::grid::Grid;
 use crate::number::is_present;
 use crate::options::{EngineOptions, QueryContext};
 use crate::range::{Samples, shown};
-use crate::series::{Series, Vector};
-use crate::value::{MatrixSeries, QueryOutput, Value, VectorSample};
+use crate::series::{Cell, Series, Vector};
+use crate::value::{MatrixSeries, QueryOutput, SampleValue, Value, VectorSample};
 
 /// Evaluates expressions on threads of its own. One engine serves all queries of a process.
 #[derive(Debug)]
@@ -129,6 +129,7 @@ impl Engine {
             budget: Arc::new(Budget::new(Arc::clone(&context.cancel), context.deadline, points_max)),
             annotations: Annotations::default(),
             invariant: InvariantRoots::of(expr),
+            totals: TotalsOnly::of(expr),
             start_ms,
             end_ms,
             window: QueryWindow { step_ms, range_ms: end_ms.saturating_sub(start_ms) },
@@ -160,13 +161,15 @@ impl Evaluator<'_> {
             Evaluated::String(text) => Value::String { timestamp_ms: at_ms, text },
             Evaluated::Vector(Vector { mut series, .. }) => {
                 self.finish(&mut series)?;
-                let samples = series.into_iter().filter(|series| is_present(series.values[0]));
-                let sample = |series: Series| VectorSample {
-                    labels: series.labels,
-                    timestamp_ms: at_ms,
-                    value: series.values[0],
+                let sample = |series: Series| {
+                    let value = match series.cell(0) {
+                        Cell::Absent => return None,
+                        Cell::Float(value) => SampleValue::Float(value),
+                        Cell::Histogram(histogram) => SampleValue::Histogram(histogram),
+                    };
+                    Some(VectorSample { labels: series.labels, timestamp_ms: at_ms, value })
                 };
-                Value::Vector(samples.map(sample).collect())
+                Value::Vector(series.into_iter().filter_map(sample).collect())
             }
         })
     }
@@ -187,9 +190,9 @@ impl Evaluator<'_> {
             if matrix.selector.extent != Extent::Plain {
                 (buffer.timestamps_ms, buffer.values) = shown(matrix.selector.extent, &windows, samples);
             }
-            if !buffer.values.is_empty() {
-                let SampleBuffer { timestamps_ms, values, .. } = buffer;
-                all.push(MatrixSeries { labels: set.labels(place), timestamps_ms, values });
+            if !buffer.is_empty() {
+                let SampleBuffer { timestamps_ms, values, histograms } = buffer;
+                all.push(MatrixSeries { labels: set.labels(place), timestamps_ms, values, histograms });
             }
         }
         Ok(Value::Matrix(all))
@@ -221,12 +224,14 @@ fn matrix(series: Vec<Series>, grid: Grid) -> Vec<MatrixSeries> {
 }
 
 fn points(series: Series, grid: Grid) -> Option<MatrixSeries> {
-    let Series { labels, values, .. } = series;
+    let Series { labels, values, histograms, .. } = series;
     if values.iter().all(|&value| is_present(value)) {
-        return Some(MatrixSeries { labels, timestamps_ms: grid.times_ms().collect(), values });
+        return Some(MatrixSeries { labels, timestamps_ms: grid.times_ms().collect(), values, histograms: Vec::new() });
     }
+    let histograms: Vec<_> = histograms.iter().map(|(step, one)| (grid.time_ms(step), Arc::clone(one))).collect();
     let times = grid.times_ms().zip(&values).filter(|(_, value)| is_present(**value));
     let timestamps_ms: Vec<i64> = times.map(|(time_ms, _)| time_ms).collect();
     let values: Vec<f64> = values.into_iter().filter(|&value| is_present(value)).collect();
-    (!values.is_empty()).then_some(MatrixSeries { labels, timestamps_ms, values })
+    let is_empty = values.is_empty() && histograms.is_empty();
+    (!is_empty).then_some(MatrixSeries { labels, timestamps_ms, values, histograms })
 }

@@ -26,6 +26,7 @@ mod options;
 mod quantile;
 mod range;
 mod series;
+mod tally;
 mod value;
 
 #[cfg(test)]
@@ -38,4 +39,4 @@ pub use budget::QueryStats;
 pub use engine::Engine;
 pub use error::{QueryError, QueryErrorKind};
 pub use options::{EngineOptions, QueryContext};
-pub use value::{MatrixSeries, QueryOutput, Value, VectorSample};
+pub use value::{MatrixSeries, QueryOutput, SampleValue, Value, VectorSample};

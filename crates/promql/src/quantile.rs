@@ -2,7 +2,11 @@
 //!
 //! Source: Prometheus' documentation of `quantile`, `histogram_quantile` and `histogram_fraction`, and its tests.
 
+mod native;
+
 use std::cmp::Ordering;
+
+pub(crate) use native::{NativeResult, native_fraction, native_quantile};
 
 /// The φ-quantile, between neighbours by weight. NaN counts as the least value. Sorts `values`.
 pub(crate) fn quantile(quantile: f64, values: &mut [f64]) -> f64 {

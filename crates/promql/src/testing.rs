@@ -3,7 +3,7 @@
 use bongsu_model::{Labels, SampleBuffer, Selection, SeriesSet, Source, SourceError};
 use bongsu_syntax::ParseOptions;
 
-use crate::{Engine, EngineOptions, QueryContext, QueryError, QueryOutput, Value};
+use crate::{Engine, EngineOptions, QueryContext, QueryError, QueryOutput, SampleValue, Value};
 
 /// Series with one sample for each step from 0 on.
 #[derive(Default)]
@@ -67,18 +67,23 @@ pub(crate) fn parse(query: &str) -> bongsu_syntax::Expr {
 /// One line for each series, then one for each remark.
 fn show(output: &QueryOutput, query: &str) -> String {
     let number = bongsu_model::format_float;
+    let text = |value: &SampleValue| match value {
+        SampleValue::Float(value) => number(*value),
+        SampleValue::Histogram(histogram) => histogram.to_string(),
+    };
     let mut lines: Vec<String> = match &output.value {
         Value::Scalar(sample) => vec![number(sample.value)],
         Value::String { text, .. } => vec![format!("{text:?}")],
         Value::Vector(samples) => {
-            samples.iter().map(|sample| format!("{} {}", sample.labels, number(sample.value))).collect()
+            samples.iter().map(|sample| format!("{} {}", sample.labels, text(&sample.value))).collect()
         }
         Value::Matrix(series) => series
             .iter()
             .map(|one| {
                 let points = one.timestamps_ms.iter().zip(&one.values);
-                let points: Vec<String> =
-                    points.map(|(time_ms, &value)| format!("{}@{}", number(value), time_ms / 1000)).collect();
+                let points = points.map(|(time_ms, &value)| format!("{}@{}", number(value), time_ms / 1000));
+                let histograms = one.histograms.iter().map(|(time_ms, one)| format!("{one}@{}", time_ms / 1000));
+                let points: Vec<String> = points.chain(histograms).collect();
                 format!("{} {}", one.labels, points.join(" "))
             })
             .collect(),

@@ -1,6 +1,8 @@
 //! What a query gives back.
 
-use bongsu_model::{Labels, Sample};
+use std::sync::Arc;
+
+use bongsu_model::{FloatHistogram, Labels, Sample};
 
 use crate::annotation::Annotation;
 use crate::budget::QueryStats;
@@ -32,7 +34,16 @@ pub struct VectorSample {
     /// Time of the evaluation, milliseconds.
     pub timestamp_ms: i64,
     /// The value.
-    pub value: f64,
+    pub value: SampleValue,
+}
+
+/// A float or a native histogram.
+#[derive(Clone, Debug, PartialEq)]
+pub enum SampleValue {
+    /// A number.
+    Float(f64),
+    /// A histogram; the same one may stand in several places.
+    Histogram(Arc<FloatHistogram>),
 }
 
 /// Samples of one series.
@@ -40,10 +51,12 @@ pub struct VectorSample {
 pub struct MatrixSeries {
     /// The series.
     pub labels: Labels,
-    /// Times, ascending, milliseconds.
+    /// Times of floats, ascending, milliseconds.
     pub timestamps_ms: Vec<i64>,
-    /// One value for each time.
+    /// One float for each time.
     pub values: Vec<f64>,
+    /// Native histograms with their times, ascending; none of these times is that of a float.
+    pub histograms: Vec<(i64, Arc<FloatHistogram>)>,
 }
 
 /// The result of a query with what there is to say about it.

@@ -47,6 +47,20 @@ impl Expr {
         }
     }
 
+    /// The expressions directly inside this one, in the order in which they are written.
+    #[must_use]
+    pub fn children(&self) -> Vec<&Self> {
+        match &self.kind {
+            ExprKind::Binary(binary) => vec![&binary.lhs, &binary.rhs],
+            ExprKind::Unary(unary) => vec![&unary.expr],
+            ExprKind::Paren(inner) => vec![inner],
+            ExprKind::Subquery(subquery) => vec![&subquery.expr],
+            ExprKind::Call(call) => call.args.iter().collect(),
+            ExprKind::Aggregate(aggregate) => aggregate.param.iter().chain([&aggregate.expr]).map(AsRef::as_ref).collect(),
+            ExprKind::Number(_) | ExprKind::String(_) | ExprKind::Vector(_) | ExprKind::Matrix(_) => Vec::new(),
+        }
+    }
+
     /// The series that this expression itself selects, when it is a selector of either kind.
     #[must_use]
     pub fn selector(&self) -> Option<&VectorSelector> {

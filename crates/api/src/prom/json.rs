@@ -3,8 +3,8 @@
 //! To the byte as Prometheus writes it (`util/jsonutil`): times are seconds with exactly three decimals when there are
 //! milliseconds, values are strings, large and tiny ones with an exponent.
 
-use bongsu_model::Labels;
-use bongsu_promql::{MatrixSeries, Value, VectorSample};
+use bongsu_model::{Bucket, FloatHistogram, Labels};
+use bongsu_promql::{MatrixSeries, SampleValue, Value, VectorSample};
 use std::fmt::Write;
 
 /// `{"resultType":"matrix","result":[…]}`.
@@ -34,22 +34,74 @@ pub(crate) fn write_value(out: &mut String, value: &Value) {
 fn write_vector_sample(out: &mut String, sample: &VectorSample) {
     out.push_str("{\"metric\":");
     write_labels(out, &sample.labels);
-    out.push_str(",\"value\":");
-    write_point(out, sample.timestamp_ms, sample.value);
+    match &sample.value {
+        SampleValue::Float(value) => {
+            out.push_str(",\"value\":");
+            write_point(out, sample.timestamp_ms, *value);
+        }
+        SampleValue::Histogram(histogram) => {
+            out.push_str(",\"histogram\":");
+            write_histogram_point(out, sample.timestamp_ms, histogram);
+        }
+    }
     out.push('}');
 }
 
 fn write_matrix_series(out: &mut String, series: &MatrixSeries) {
     out.push_str("{\"metric\":");
     write_labels(out, &series.labels);
-    out.push_str(",\"values\":[");
-    for (index, (timestamp_ms, value)) in series.timestamps_ms.iter().zip(&series.values).enumerate() {
-        if index > 0 {
-            out.push(',');
+    if !series.values.is_empty() {
+        out.push_str(",\"values\":[");
+        for (index, (timestamp_ms, value)) in series.timestamps_ms.iter().zip(&series.values).enumerate() {
+            if index > 0 {
+                out.push(',');
+            }
+            write_point(out, *timestamp_ms, *value);
         }
-        write_point(out, *timestamp_ms, *value);
+        out.push(']');
     }
-    out.push_str("]}");
+    if !series.histograms.is_empty() {
+        out.push_str(",\"histograms\":[");
+        separated(out, &series.histograms, |out, (time_ms, one)| write_histogram_point(out, *time_ms, one));
+        out.push(']');
+    }
+    out.push('}');
+}
+
+/// `[1.5,{"count":"3","sum":"4","buckets":[[0,"0.5","1","3"]]}]`: of each bucket that is not empty which of its borders belong to it,
+/// where it begins and ends, and its count.
+fn write_histogram_point(out: &mut String, timestamp_ms: i64, histogram: &FloatHistogram) {
+    out.push('[');
+    write_seconds(out, timestamp_ms);
+    out.push_str(",{\"count\":\"");
+    write_float(out, histogram.count);
+    out.push_str("\",\"sum\":\"");
+    write_float(out, histogram.sum);
+    out.push('"');
+    let mut buckets = histogram.buckets();
+    buckets.retain(|bucket| bucket.count != 0.0);
+    if !buckets.is_empty() {
+        out.push_str(",\"buckets\":[");
+        separated(out, &buckets, write_bucket);
+        out.push(']');
+    }
+    out.push_str("}]");
+}
+
+fn write_bucket(out: &mut String, bucket: &Bucket) {
+    let borders = match (bucket.lower_inclusive, bucket.upper_inclusive) {
+        (false, true) => "[0",
+        (true, false) => "[1",
+        (false, false) => "[2",
+        (true, true) => "[3",
+    };
+    out.push_str(borders);
+    for number in [bucket.lower, bucket.upper, bucket.count] {
+        out.push_str(",\"");
+        write_float(out, number);
+        out.push('"');
+    }
+    out.push(']');
 }
 
 /// The items with commas between them.

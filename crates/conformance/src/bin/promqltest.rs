@@ -54,10 +54,10 @@ fn run_file(file: &Path) -> bool {
 }
 
 fn print_report(file: &Path, report: &Report) -> bool {
-    let (passed, waiting, total) = (report.passed(), report.waiting(), report.cases.len());
-    println!("{}: {passed} of {total} passed, {waiting} need native histograms", file.display());
+    let (passed, total) = (report.passed(), report.cases.len());
+    println!("{}: {passed} of {total} passed", file.display());
     for (case, what) in report.failed() {
         println!("  {}:{}: {}\n    {what}", file.display(), case.line, case.query);
     }
-    passed + waiting == total
+    passed == total
 }

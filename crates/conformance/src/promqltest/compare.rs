@@ -1,9 +1,10 @@
 //! Results against expectations.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
-use bongsu_model::{Labels, format_float, is_stale};
-use bongsu_promql::{Annotation, MatrixSeries, Severity, Value, VectorSample};
+use bongsu_model::{FloatHistogram, Labels, ResetHint, format_float, is_stale};
+use bongsu_promql::{Annotation, MatrixSeries, SampleValue, Severity, Value, VectorSample};
 
 use super::script::{Expected, Range, Remarks, Text, Times};
 use super::series::Point;
@@ -49,18 +50,16 @@ fn vector(samples: &[VectorSample], expected: &Expected) -> Result<(), String> {
         .map(|(at, series)| (&series.labels, (at, series.points.as_slice())))
         .collect();
     for (place, sample) in samples.iter().enumerate() {
-        let (labels, actual) = (&sample.labels, format_float(sample.value));
+        let (labels, actual) = (&sample.labels, point_of(&sample.value));
         let Some((at, points)) = missing.remove(labels) else {
-            return Err(format!("unexpected series {labels} with the value {actual}"));
+            return Err(format!("unexpected series {labels} with the value {}", text(&actual)));
         };
         if expected.ordered && at != place {
             return Err(format!("series {labels} at place {place}, expected at {at}"));
         }
         match points {
-            [Point::Float(value)] if almost_equal(*value, sample.value) => {}
-            [Point::Float(value)] => {
-                return Err(format!("expected {} for {labels}, got {actual}", format_float(*value)));
-            }
+            [point] if same(point, &actual) => {}
+            [point] => return Err(format!("expected {} for {labels}, got {}", text(point), text(&actual))),
             points => return Err(format!("expected {} points for {labels}, got one", points.len())),
         }
     }
@@ -71,34 +70,41 @@ fn vector(samples: &[VectorSample], expected: &Expected) -> Result<(), String> {
 }
 
 fn brief(samples: &[VectorSample]) -> String {
-    let shown = samples.iter().take(3).map(|s| format!("{} {}", s.labels, format_float(s.value))).collect::<Vec<_>>();
-    if samples.is_empty() { "empty".to_owned() } else { shown.join(", ") }
+    let shown = samples.iter().take(3).map(|s| format!("{} {}", s.labels, text(&point_of(&s.value))));
+    if samples.is_empty() { "empty".to_owned() } else { shown.collect::<Vec<_>>().join(", ") }
+}
+
+fn point_of(value: &SampleValue) -> Point {
+    match value {
+        SampleValue::Float(value) => Point::Float(*value),
+        SampleValue::Histogram(histogram) => Point::Histogram(Arc::clone(histogram)),
+    }
+}
+
+fn text(point: &Point) -> String {
+    match point {
+        Point::Omitted => "nothing".to_owned(),
+        Point::Float(value) => format_float(*value),
+        Point::Histogram(histogram) => format!("{histogram} {:?} {}", histogram.reset_hint, histogram.schema),
+    }
 }
 
 fn matrix(series: &[MatrixSeries], expected: &Expected, range: Range) -> Result<(), String> {
     let mut missing: BTreeMap<&Labels, &[Point]> =
         expected.series.iter().map(|series| (&series.labels, series.points.as_slice())).collect();
     for actual in series {
+        let found = points(actual);
         let Some(points) = missing.remove(&actual.labels) else {
-            return Err(format!("unexpected series {} with {}", actual.labels, points_text(actual)));
+            return Err(format!("unexpected series {} with {}", actual.labels, points_text(&found)));
         };
         let times = (0..).map(|step: i64| range.start_ms + step * range.step_ms);
-        let wanted: Vec<(i64, f64)> = times
-            .zip(points)
-            .filter_map(|(time, point)| match point {
-                Point::Float(value) => Some((time, *value)),
-                Point::Omitted | Point::Histogram => None,
-            })
-            .collect();
-        let same = wanted.len() == actual.values.len()
-            && wanted
-                .iter()
-                .zip(actual.timestamps_ms.iter().zip(&actual.values))
-                .all(|(wanted, actual)| wanted.0 == *actual.0 && almost_equal(wanted.1, *actual.1));
-        if !same {
-            let wanted = wanted.iter().map(|(time, value)| format!("{}@{time}", format_float(*value)));
-            let wanted = wanted.collect::<Vec<_>>().join(" ");
-            return Err(format!("expected {wanted} for {}, got {}", actual.labels, points_text(actual)));
+        let wanted: Vec<(i64, Point)> =
+            times.zip(points.iter().cloned()).filter(|(_, point)| *point != Point::Omitted).collect();
+        let agree = wanted.len() == found.len()
+            && wanted.iter().zip(&found).all(|(wanted, actual)| wanted.0 == actual.0 && same(&wanted.1, &actual.1));
+        if !agree {
+            let (wanted, found) = (points_text(&wanted), points_text(&found));
+            return Err(format!("expected {wanted} for {}, got {found}", actual.labels));
         }
     }
     match missing.keys().next() {
@@ -107,9 +113,44 @@ fn matrix(series: &[MatrixSeries], expected: &Expected, range: Range) -> Result<
     }
 }
 
-fn points_text(series: &MatrixSeries) -> String {
-    let points = series.timestamps_ms.iter().zip(&series.values);
-    points.map(|(time, value)| format!("{}@{time}", format_float(*value))).collect::<Vec<_>>().join(" ")
+/// Floats and histograms in the order of their times.
+fn points(series: &MatrixSeries) -> Vec<(i64, Point)> {
+    let floats = series.timestamps_ms.iter().zip(&series.values).map(|(&time, &value)| (time, Point::Float(value)));
+    let histograms = series.histograms.iter().map(|(time, one)| (*time, Point::Histogram(Arc::clone(one))));
+    let mut all: Vec<_> = floats.chain(histograms).collect();
+    all.sort_by_key(|(time, _)| *time);
+    all
+}
+
+fn points_text(points: &[(i64, Point)]) -> String {
+    points.iter().map(|(time, point)| format!("{}@{time}", text(point))).collect::<Vec<_>>().join(" ")
+}
+
+fn same(expected: &Point, actual: &Point) -> bool {
+    match (expected, actual) {
+        (Point::Float(expected), Point::Float(actual)) => almost_equal(*expected, *actual),
+        (Point::Histogram(expected), Point::Histogram(actual)) => same_histogram(expected, actual),
+        _ => false,
+    }
+}
+
+/// Buckets that are empty do not count; a hint counts only where one is expected. Source: Prometheus' promqltest.
+fn same_histogram(expected: &FloatHistogram, actual: &FloatHistogram) -> bool {
+    let sides = |histogram: &FloatHistogram| {
+        let mut histogram = histogram.clone();
+        histogram.compact();
+        [histogram.positive(), histogram.negative()]
+    };
+    let numbers = |h: &FloatHistogram| [h.count, h.sum, h.zero_threshold, h.zero_count];
+    let all = |a: &[f64], b: &[f64]| a.len() == b.len() && a.iter().zip(b).all(|(a, b)| almost_equal(*a, *b));
+    let same_side = |(a, b): (&Vec<(i32, f64)>, &Vec<(i32, f64)>)| {
+        a.len() == b.len() && a.iter().zip(b).all(|(a, b)| a.0 == b.0 && almost_equal(a.1, b.1))
+    };
+    expected.schema == actual.schema
+        && (expected.reset_hint == ResetHint::Unknown || expected.reset_hint == actual.reset_hint)
+        && all(&numbers(expected), &numbers(actual))
+        && all(&expected.custom_bounds, &actual.custom_bounds)
+        && sides(expected).iter().zip(&sides(actual)).all(same_side)
 }
 
 /// Whether the remarks of a result are as expected.

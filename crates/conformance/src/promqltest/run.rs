@@ -1,12 +1,13 @@
 //! Runs a file's commands.
 
-use bongsu_promql::{Value, VectorSample};
+use std::sync::Arc;
+
+use bongsu_promql::{SampleValue, Value, VectorSample};
 use bongsu_syntax::{Expr, ExprKind, FunctionId};
 
 use super::compare;
 use super::engine::TestEngine;
 use super::script::{self, Command, Eval, Range, ScriptError, Times};
-use super::series::Point;
 use super::storage::Storage;
 
 /// What became of a file's evaluations.
@@ -34,8 +35,6 @@ pub enum Outcome {
     Passed,
     /// What differs.
     Failed(String),
-    /// Expects or selects native histograms, which the engine does not know yet.
-    NeedsNativeHistograms,
 }
 
 impl Report {
@@ -43,12 +42,6 @@ impl Report {
     #[must_use]
     pub fn passed(&self) -> usize {
         self.cases.iter().filter(|case| case.outcome == Outcome::Passed).count()
-    }
-
-    /// How many cases wait for native histograms.
-    #[must_use]
-    pub fn waiting(&self) -> usize {
-        self.cases.iter().filter(|case| case.outcome == Outcome::NeedsNativeHistograms).count()
     }
 
     /// The failed cases and what differs.
@@ -93,29 +86,13 @@ pub fn run(text: &str) -> Result<Report, RunError> {
 }
 
 fn outcome(engine: &TestEngine, storage: &Storage, eval: &Eval) -> Outcome {
-    let parsed = engine.parse(&eval.query);
-    if parsed.as_ref().is_ok_and(|expr| needs_histograms(expr, storage)) || expects_histograms(eval) {
-        return Outcome::NeedsNativeHistograms;
-    }
-    match parsed.and_then(|expr| evaluate(engine, storage, eval, &expr)) {
+    match engine.parse(&eval.query).and_then(|expr| evaluate(engine, storage, eval, &expr)) {
         Ok(()) => Outcome::Passed,
         Err(error) => match &eval.expected.fail {
             Some(expected) => compare::failure(&error, expected).map_or_else(Outcome::Failed, |()| Outcome::Passed),
             None => Outcome::Failed(error),
         },
     }
-}
-
-fn needs_histograms(expr: &Expr, storage: &Storage) -> bool {
-    let mut found = false;
-    expr.walk(&mut |expr| {
-        found |= expr.selector().is_some_and(|selector| storage.selects_histograms(&selector.matchers));
-    });
-    found
-}
-
-fn expects_histograms(eval: &Eval) -> bool {
-    eval.expected.series.iter().any(|series| series.points.contains(&Point::Histogram))
 }
 
 fn evaluate(engine: &TestEngine, storage: &Storage, eval: &Eval, expr: &Expr) -> Result<(), String> {
@@ -154,12 +131,19 @@ fn check_as_range(engine: &TestEngine, storage: &Storage, eval: &Eval, expr: &Ex
     let middle: Vec<VectorSample> = series
         .iter()
         .filter_map(|series| {
-            let place = series.timestamps_ms.iter().position(|&time| time == at_ms)?;
-            Some(VectorSample { labels: series.labels.clone(), timestamp_ms: at_ms, value: series.values[place] })
+            let float = || Some(series.values[series.timestamps_ms.iter().position(|&time| time == at_ms)?]);
+            let histogram = series.histograms.iter().find(|(time_ms, _)| *time_ms == at_ms);
+            let value = match histogram {
+                Some((_, histogram)) => SampleValue::Histogram(Arc::clone(histogram)),
+                None => SampleValue::Float(float()?),
+            };
+            Some(VectorSample { labels: series.labels.clone(), timestamp_ms: at_ms, value })
         })
         .collect();
     let value = match (eval.expected.scalar, middle.as_slice()) {
-        (Some(_), [sample]) => Value::Scalar(bongsu_model::Sample { timestamp_ms: at_ms, value: sample.value }),
+        (Some(_), [VectorSample { value: SampleValue::Float(value), .. }]) => {
+            Value::Scalar(bongsu_model::Sample { timestamp_ms: at_ms, value: *value })
+        }
         _ => Value::Vector(middle),
     };
     compare::value(&value, &eval.expected, eval.times)

@@ -1,7 +1,11 @@
 //! The notation of series and their points: `up{job="a"} 1 2+3x4 _ stale {{count:1}}`.
 
-use bongsu_model::{Labels, MatchOp, STALE_NAN, parse_float};
+use std::sync::Arc;
+
+use bongsu_model::{FloatHistogram, Labels, MatchOp, STALE_NAN, parse_float};
 use bongsu_syntax::{ExprKind, ParseOptions};
+
+use super::histogram;
 
 /// One place in a sequence of points.
 #[derive(Clone, Debug, PartialEq)]
@@ -10,8 +14,8 @@ pub enum Point {
     Omitted,
     /// A float; the stale marker included.
     Float(f64),
-    /// A native histogram; what it holds is not looked at.
-    Histogram,
+    /// A native histogram.
+    Histogram(Arc<FloatHistogram>),
 }
 
 /// A series and its points, one for each step.
@@ -104,10 +108,30 @@ fn take_histogram_item(text: &str) -> Result<(&str, &str), String> {
 }
 
 fn push_histograms(item: &str, points: &mut Vec<Point>) -> Result<(), String> {
-    let after = &item[item.rfind("}}").map_or(0, |at| at + 2)..];
+    let (inner, after) = item[2..].split_once("}}").ok_or_else(|| format!("histogram without end: {item:?}"))?;
+    let mut value = histogram::parse(inner)?;
+    let (step, times) = match (after.strip_prefix("+{{"), after.strip_prefix("-{{")) {
+        (None, None) => (None, after),
+        (plus, minus) => {
+            let (inner, times) = plus.or(minus).and_then(|step| step.split_once("}}")).ok_or("histogram without end")?;
+            let mut step = histogram::parse(inner)?;
+            if minus.is_some() {
+                let hint = step.reset_hint;
+                step.multiply(-1.0);
+                step.reset_hint = hint;
+            }
+            (Some(step), times)
+        }
+    };
     // `x3` stands for the first and three more.
-    let count = if after.is_empty() { 1 } else { 1 + repetitions(after.strip_prefix('x'), item)? };
-    points.extend(std::iter::repeat_n(Point::Histogram, count));
+    let times = if times.is_empty() { 0 } else { repetitions(times.strip_prefix('x'), item)? };
+    for _ in 0..=times {
+        points.push(Point::Histogram(Arc::new(value.clone())));
+        if let Some(step) = &step {
+            (value, _) = value.plus(step).map_err(|error| error.to_string())?;
+            value.compact();
+        }
+    }
     Ok(())
 }
 
@@ -166,7 +190,7 @@ mod tests {
 
     #[test]
     fn reads_the_notation() {
-        use Point::{Float, Histogram, Omitted};
+        use Point::{Float, Omitted};
         check("up 1 -2 +Inf", "up", &[Float(1.0), Float(-2.0), Float(f64::INFINITY)]);
         check("{} 1e-3", "{}", &[Float(0.001)]);
         check(
@@ -176,10 +200,13 @@ mod tests {
         );
         check("{\"a.b\"} 5-1x1 3x1", "{__name__=\"a.b\"}", &[Float(5.0), Float(4.0), Float(3.0), Float(3.0)]);
         check("up 1e-1-2e-1x1", "up", &[Float(0.1), Float(-0.1)]);
+        let histogram = |sum: f64, count: f64| {
+            Point::Histogram(Arc::new(FloatHistogram { sum, count, ..FloatHistogram::default() }))
+        };
         check(
             "up {{sum:1 count:2}}x1 {{}}+{{count:1}}x1 7",
             "up",
-            &[Histogram, Histogram, Histogram, Histogram, Float(7.0)],
+            &[histogram(1.0, 2.0), histogram(1.0, 2.0), histogram(0.0, 0.0), histogram(0.0, 1.0), Float(7.0)],
         );
         check("up {a=\"b\"} 1", "up{a=\"b\"}", &[Float(1.0)]);
     }

@@ -1,57 +1,64 @@
 //! The loaded series, as a store in memory.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use bongsu_model::{
-    Labels, METRIC_NAME, Matcher, Sample, SampleBuffer, Selection, SeriesSet, Source, SourceError, SourceErrorKind,
+    FloatHistogram, Labels, Matcher, ResetHint, SampleBuffer, Selection, SeriesSet, Source, SourceError,
+    SourceErrorKind,
 };
 
+use super::nhcb;
 use super::script::Load;
 use super::series::Point;
 
 /// All series since the last `clear`.
 #[derive(Default)]
-pub struct Storage {
-    floats: BTreeMap<Labels, Vec<Sample>>,
-    /// Series that have native histograms; their values are not kept.
-    histograms: Vec<Labels>,
-}
+pub struct Storage(BTreeMap<Labels, Samples>);
+
+/// Samples by their times.
+type Samples = BTreeMap<i64, Point>;
 
 impl Storage {
     /// Adds series; the first point of each stands at time 0.
     pub fn load(&mut self, load: &Load) {
-        for series in &load.series {
-            let samples = self.floats.entry(series.labels.clone()).or_default();
-            let times = (0..).map(|step: i64| step * load.step_ms);
-            samples.extend(times.zip(&series.points).filter_map(|(timestamp_ms, point)| match point {
-                Point::Float(value) => Some(Sample { timestamp_ms, value: *value }),
-                Point::Omitted | Point::Histogram => None,
-            }));
-            samples.sort_by_key(|sample| sample.timestamp_ms);
-            if series.points.contains(&Point::Histogram) {
-                self.histograms.push(series.labels.clone());
-            }
-            if load.with_nhcb
-                && let Some(labels) = nhcb_labels(&series.labels)
-            {
-                self.histograms.push(labels);
+        let loaded: Vec<(Labels, Samples)> = load
+            .series
+            .iter()
+            .map(|series| {
+                let times = (0..).map(|step: i64| step * load.step_ms);
+                let samples = times.zip(series.points.iter().cloned()).filter(|(_, point)| *point != Point::Omitted);
+                (series.labels.clone(), samples.collect())
+            })
+            .collect();
+        if load.with_nhcb {
+            for (labels, samples) in nhcb::convert(&loaded) {
+                self.0.entry(labels).or_default().extend(samples);
             }
         }
-        self.floats.retain(|_, samples| !samples.is_empty());
-    }
-
-    /// Whether the conditions select a native histogram.
-    pub fn selects_histograms(&self, matchers: &[Matcher]) -> bool {
-        self.histograms.iter().any(|labels| fulfils(labels, matchers))
+        for (labels, samples) in loaded {
+            self.0.entry(labels).or_default().extend(samples);
+        }
+        self.0.retain(|_, samples| !samples.is_empty());
     }
 }
 
-/// The native histogram that the buckets of a classic one are converted to.
-fn nhcb_labels(bucket: &Labels) -> Option<Labels> {
-    bucket.get("le")?;
-    let name = bucket.get(METRIC_NAME)?.strip_suffix("_bucket")?;
-    let others = bucket.iter().filter(|(label, _)| *label != "le" && *label != METRIC_NAME);
-    Some(Labels::from_pairs(others.chain([(METRIC_NAME, name)])))
+/// Adds what Prometheus' store says of counter resets when it is read: a histogram that goes on from the one before is known to, one that
+/// does not begins a new chunk, of which nothing is known.
+fn hint(before: Option<&FloatHistogram>, now: &FloatHistogram) -> ResetHint {
+    let Some(before) = before.filter(|_| now.reset_hint != ResetHint::Gauge) else {
+        return if now.reset_hint == ResetHint::Gauge { ResetHint::Gauge } else { ResetHint::Unknown };
+    };
+    let asked = FloatHistogram { reset_hint: ResetHint::Unknown, ..now.clone() };
+    let same_kind = before.reset_hint != ResetHint::Gauge
+        && before.schema == now.schema
+        && before.zero_threshold == now.zero_threshold
+        && before.custom_bounds == now.custom_bounds;
+    if same_kind && !before.is_stale() && now.reset_hint != ResetHint::Reset && !asked.is_reset_after(before) {
+        ResetHint::NotReset
+    } else {
+        ResetHint::Unknown
+    }
 }
 
 fn fulfils(labels: &Labels, matchers: &[Matcher]) -> bool {
@@ -60,39 +67,52 @@ fn fulfils(labels: &Labels, matchers: &[Matcher]) -> bool {
 
 impl Source for Storage {
     fn select(&self, selection: &Selection) -> Result<Box<dyn SeriesSet + '_>, SourceError> {
-        let range = selection.start_ms..=selection.end_ms;
-        let series: Vec<(&Labels, &[Sample])> = self
-            .floats
-            .iter()
-            .filter(|(labels, _)| fulfils(labels, &selection.matchers))
-            .map(|(labels, samples)| {
-                let start = samples.partition_point(|sample| sample.timestamp_ms < *range.start());
-                let end = samples.partition_point(|sample| sample.timestamp_ms <= *range.end());
-                (labels, samples.get(start..end).unwrap_or_default())
-            })
-            .collect();
+        let range = (selection.start_ms, selection.end_ms);
+        let series: Vec<(&Labels, &Samples)> =
+            self.0.iter().filter(|(labels, _)| fulfils(labels, &selection.matchers)).collect();
         if series.len() > selection.series_max {
             let message = format!("more than {} series selected", selection.series_max);
             return Err(SourceError { kind: SourceErrorKind::Limit, message });
         }
-        Ok(Box::new(Selected(series)))
+        Ok(Box::new(Selected { series, range }))
     }
 }
 
-struct Selected<'a>(Vec<(&'a Labels, &'a [Sample])>);
+struct Selected<'a> {
+    series: Vec<(&'a Labels, &'a Samples)>,
+    range: (i64, i64),
+}
 
 impl SeriesSet for Selected<'_> {
     fn len(&self) -> usize {
-        self.0.len()
+        self.series.len()
     }
 
     fn labels(&self, place: usize) -> Labels {
-        self.0[place].0.clone()
+        self.series[place].0.clone()
     }
 
     fn read(&self, place: usize, buffer: &mut SampleBuffer) -> Result<(), SourceError> {
-        for sample in self.0[place].1 {
-            buffer.push(sample.timestamp_ms, sample.value);
+        let in_range = |time_ms: i64| self.range.0 <= time_ms && time_ms <= self.range.1;
+        let mut before: Option<&FloatHistogram> = None;
+        for (&time_ms, point) in self.series[place].1 {
+            match point {
+                Point::Float(value) => {
+                    before = None;
+                    if in_range(time_ms) {
+                        buffer.push(time_ms, *value);
+                    }
+                }
+                Point::Histogram(histogram) => {
+                    if in_range(time_ms) {
+                        let reset_hint = hint(before, histogram);
+                        let hinted = FloatHistogram { reset_hint, ..FloatHistogram::clone(histogram) };
+                        buffer.histograms.push((time_ms, Arc::new(hinted)));
+                    }
+                    before = Some(histogram);
+                }
+                Point::Omitted => {}
+            }
         }
         Ok(())
     }

@@ -109,12 +109,12 @@ impl HistogramSum {
         self.each_number(|number| *number = number.scaled(factor));
     }
 
-    /// Whether any number has become infinite.
+    /// The greatest of all its numbers, regardless of signs: tells how far it is from an overflow.
     #[must_use]
-    pub fn overflows(&self) -> bool {
-        let is_infinite = |number: &KahanSum| number.value().is_infinite();
-        [&self.zero_count, &self.count, &self.sum].into_iter().any(is_infinite)
-            || self.positive.iter().chain(&self.negative).any(|(_, number)| is_infinite(number))
+    pub fn greatest(&self) -> f64 {
+        let sides = self.positive.iter().chain(&self.negative).map(|(_, number)| *number);
+        let numbers = [self.zero_count, self.count, self.sum].into_iter().chain(sides);
+        numbers.map(|number| number.value().abs()).fold(0.0, f64::max)
     }
 
     /// The sum. Buckets that have become empty are still in it.

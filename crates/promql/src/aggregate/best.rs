@@ -11,7 +11,7 @@ use std::cmp::Ordering;
 pub(super) enum Rank {
     Greatest,
     Least,
-    /// The first ones, whatever their values.
+    /// The first ones, whatever they are.
     First,
 }
 

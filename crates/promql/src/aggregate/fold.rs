@@ -1,16 +1,31 @@
 //! Aggregations that fold one value after the other into a few numbers for each group and step.
 
+use bongsu_model::{FloatHistogram, METRIC_NAME};
 use bongsu_syntax::AggregateExpr;
+use hashbrown::HashMap;
 
 use super::grouping::{Group, Groups};
+use crate::annotation::Annotations;
 use crate::budget::{Charge, Pace};
 use crate::error::QueryError;
 pub(super) use crate::number::Mean;
 use crate::number::{ABSENT, KahanSum, is_present};
-use crate::series::{Series, Vector};
+use crate::series::{Cell, Series, Vector};
+use crate::tally::{Tally, TallyKind};
+
+/// What an aggregation makes of native histograms.
+#[derive(Clone, Copy)]
+pub(super) enum Treatment {
+    /// They are samples as any other.
+    Counted,
+    Tallied(TallyKind),
+    Ignored,
+}
 
 /// The state of one group at one step. The default has seen no value.
 pub(super) trait Accumulator: Copy + Default + Send {
+    const HISTOGRAMS: Treatment = Treatment::Ignored;
+
     fn add(&mut self, value: f64);
 
     /// Adds what another one has seen, all of it later in the order of the series.
@@ -25,13 +40,23 @@ pub(super) struct Fold<'e, A> {
     groups: Groups<'e>,
     /// Group by group, a cell for each step.
     cells: Vec<A>,
+    /// The histograms of a group at a step; `None` when they cannot be joined.
+    tallies: HashMap<(usize, usize), Option<Tally>>,
     steps: usize,
     charge: Charge,
+    aggregate: &'e AggregateExpr,
+    annotations: &'e Annotations,
 }
 
 impl<'e, A: Accumulator> Fold<'e, A> {
-    pub(super) fn new(aggregate: &'e AggregateExpr, steps: usize, charge: Charge) -> Self {
-        Self { groups: Groups::new(aggregate), cells: Vec::new(), steps, charge }
+    pub(super) fn new(
+        aggregate: &'e AggregateExpr,
+        annotations: &'e Annotations,
+        steps: usize,
+        charge: Charge,
+    ) -> Self {
+        let groups = Groups::new(aggregate);
+        Self { groups, cells: Vec::new(), tallies: HashMap::new(), steps, charge, aggregate, annotations }
     }
 
     pub(super) fn add_all(&mut self, series: &[Series], pace: &mut Pace<'_>) -> Result<(), QueryError> {
@@ -41,6 +66,49 @@ impl<'e, A: Accumulator> Fold<'e, A> {
             for (cell, &value) in self.row(number)?.iter_mut().zip(&one.values) {
                 if is_present(value) {
                     cell.add(value);
+                }
+            }
+            for (step, histogram) in one.histograms.iter() {
+                self.add_histogram(number, step, histogram, one)?;
+            }
+        }
+        Ok(())
+    }
+
+    #[cold]
+    fn add_histogram(
+        &mut self,
+        group: usize,
+        step: usize,
+        histogram: &FloatHistogram,
+        series: &Series,
+    ) -> Result<(), QueryError> {
+        match A::HISTOGRAMS {
+            Treatment::Counted => self.row(group)?[step].add(1.0),
+            Treatment::Ignored => self.annotations.ignored_in_aggregation(self.aggregate.expr.span, self.aggregate.op),
+            Treatment::Tallied(kind) => {
+                let metric = series.labels.get(METRIC_NAME).unwrap_or("");
+                self.tally(group, step, Some(Tally::new(kind, histogram)), metric)?;
+            }
+        }
+        Ok(())
+    }
+
+    fn tally(&mut self, group: usize, step: usize, other: Option<Tally>, metric: &str) -> Result<(), QueryError> {
+        /// What the numbers of a tally take beside its buckets.
+        const POINTS: usize = 64;
+        match (self.tallies.entry((group, step)), other) {
+            (hashbrown::hash_map::Entry::Vacant(place), other) => {
+                place.insert(other);
+                self.charge.grow(POINTS)?;
+            }
+            (hashbrown::hash_map::Entry::Occupied(mut place), other) => {
+                let joined = match (place.get_mut(), other) {
+                    (Some(known), Some(other)) => known.merge(other).is_ok(),
+                    _ => false,
+                };
+                if !joined && place.insert(None).is_some() {
+                    self.annotations.mixed_schemas(self.aggregate.expr.span, metric);
                 }
             }
         }
@@ -55,15 +123,32 @@ impl<'e, A: Accumulator> Fold<'e, A> {
                 cell.merge(other);
             }
         }
+        for ((group, step), tally) in part.tallies {
+            let Group { labels, drop_name } = &part.groups.groups[group];
+            let target = self.groups.number_of(labels, *drop_name);
+            self.tally(target, step, tally, labels.metric_name())?;
+        }
         Ok(())
     }
 
     pub(super) fn finish(self) -> Vector {
-        let Self { groups, cells, steps, charge } = self;
+        let Self { groups, cells, tallies, steps, charge, aggregate, annotations } = self;
         let columns = cells.chunks(steps).map(|row| row.iter().map(|cell| cell.result()).collect());
         let series = groups.groups.into_iter().zip(columns);
-        let series = series.map(|(group, values)| Series { labels: group.labels, drop_name: group.drop_name, values });
-        Vector { series: series.filter(|series| !series.is_absent()).collect(), charge }
+        let mut series: Vec<Series> = series
+            .map(|(group, values)| Series { drop_name: group.drop_name, ..Series::new(group.labels, values) })
+            .collect();
+        let span = aggregate.expr.span;
+        for ((group, step), tally) in tallies {
+            if is_present(series[group].values[step]) {
+                annotations.mixed_samples_in_aggregation(span);
+                series[group].remove(step);
+            } else if let Some(tally) = tally {
+                series[group].set(step, Cell::of(tally.finish(annotations, span)));
+            }
+        }
+        series.retain(|series| !series.is_absent());
+        Vector { series, charge }
     }
 
     fn row(&mut self, number: usize) -> Result<&mut [A], QueryError> {
@@ -81,6 +166,8 @@ impl<'e, A: Accumulator> Fold<'e, A> {
 pub(super) struct Sum(Option<KahanSum>);
 
 impl Accumulator for Sum {
+    const HISTOGRAMS: Treatment = Treatment::Tallied(TallyKind::Sum);
+
     fn add(&mut self, value: f64) {
         match &mut self.0 {
             Some(sum) => sum.add(value),
@@ -103,6 +190,8 @@ impl Accumulator for Sum {
 
 /// `avg`
 impl Accumulator for Mean {
+    const HISTOGRAMS: Treatment = Treatment::Tallied(TallyKind::Mean);
+
     fn add(&mut self, value: f64) {
         self.add(value);
     }
@@ -121,6 +210,8 @@ impl Accumulator for Mean {
 pub(super) struct Count(f64);
 
 impl Accumulator for Count {
+    const HISTOGRAMS: Treatment = Treatment::Counted;
+
     fn add(&mut self, _value: f64) {
         self.0 += 1.0;
     }
@@ -139,6 +230,8 @@ impl Accumulator for Count {
 pub(super) struct One(Count);
 
 impl Accumulator for One {
+    const HISTOGRAMS: Treatment = Treatment::Counted;
+
     fn add(&mut self, value: f64) {
         self.0.add(value);
     }

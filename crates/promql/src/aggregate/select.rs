@@ -8,7 +8,7 @@ use super::grouping::Groups;
 use crate::error::QueryError;
 use crate::eval::Evaluator;
 use crate::grid::Grid;
-use crate::number::{ABSENT, is_present};
+use crate::number::is_present;
 use crate::series::{Scalar, Series, Vector};
 
 impl Evaluator<'_> {
@@ -31,6 +31,15 @@ impl Evaluator<'_> {
             self.budget.check()?;
             for (step, &count) in counts.iter().enumerate() {
                 pace.advance(group.len())?;
+                if rank == Rank::First {
+                    let present = group.iter().filter(|&&place| series[place].has(step));
+                    let late: Vec<usize> = present.skip(count.max(0.0) as usize).copied().collect();
+                    late.into_iter().for_each(|place| series[place].remove(step));
+                    continue;
+                }
+                if group.iter().any(|&place| series[place].histograms.has(step)) {
+                    self.annotations.ignored_in_aggregation(aggregate.expr.span, aggregate.op);
+                }
                 let samples = group.iter().map(|&place| (series[place].values[step], place));
                 let present = samples.filter(|&(value, _)| is_present(value));
                 best_of(present, count.max(0.0) as usize, rank, &mut chosen);
@@ -57,10 +66,10 @@ impl Evaluator<'_> {
         let mut vector = self.eval_vector(&aggregate.expr, grid)?;
         for series in &mut vector.series {
             let share = share_of(&series.labels);
-            for (cell, &ratio) in series.values.iter_mut().zip(&*ratios) {
+            for (step, &ratio) in ratios.iter().enumerate() {
                 let chosen = if ratio >= 0.0 { share < ratio } else { share >= 1.0 + ratio };
                 if !chosen {
-                    *cell = ABSENT;
+                    series.remove(step);
                 }
             }
         }
@@ -104,7 +113,7 @@ fn check_count(value: f64) -> Result<(), QueryError> {
 
 fn keep_only(series: &mut [Series], group: &[usize], step: usize, chosen: &[Candidate]) {
     for &place in group {
-        series[place].values[step] = ABSENT;
+        series[place].remove(step);
     }
     for &(value, place) in chosen {
         series[place].values[step] = value;

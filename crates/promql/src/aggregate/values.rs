@@ -1,5 +1,7 @@
 //! Aggregations that need all values of a group at once: `quantile`, `count_values`.
 
+use std::sync::Arc;
+
 use bongsu_model::{Labels, LabelsBuilder};
 use bongsu_syntax::AggregateExpr;
 use hashbrown::HashMap;
@@ -9,7 +11,7 @@ use crate::error::QueryError;
 use crate::eval::Evaluator;
 use crate::grid::Grid;
 use crate::number::{ABSENT, is_present};
-use crate::series::{Series, Vector};
+use crate::series::{Cell, Series, Vector};
 
 impl Evaluator<'_> {
     pub(super) fn aggregate_quantile(&self, aggregate: &AggregateExpr, grid: Grid) -> Result<Vector, QueryError> {
@@ -31,11 +33,15 @@ impl Evaluator<'_> {
                 values.clear();
                 let of_step = places.iter().map(|&place| vector.series[place].values[step]);
                 values.extend(of_step.filter(|&value| is_present(value)));
+                if places.iter().any(|&place| vector.series[place].histograms.has(step)) {
+                    self.annotations.ignored_in_aggregation(aggregate.expr.span, aggregate.op);
+                }
                 if !values.is_empty() {
                     *cell = crate::quantile::quantile(quantiles[step], &mut values);
                 }
             }
-            result.series.push(Series { labels: group.labels, drop_name: group.drop_name, values: column });
+            let series = Series { drop_name: group.drop_name, ..Series::new(group.labels, column) };
+            result.series.extend((!series.is_absent()).then_some(series));
         }
         Ok(result)
     }
@@ -54,27 +60,31 @@ impl Evaluator<'_> {
         let mut result = self.vector(Vec::new(), grid)?;
         for (group, places) in groups.into_iter().zip(members) {
             self.budget.check()?;
-            let mut counts: HashMap<u64, usize> = HashMap::new();
+            let mut counts: HashMap<String, usize> = HashMap::new();
             let mut pace = self.budget.pace();
             for &place in &places {
                 pace.advance(grid.count)?;
-                for (step, &value) in vector.series[place].values.iter().enumerate() {
-                    if !is_present(value) {
-                        continue;
-                    }
-                    let key = if value.is_nan() { f64::NAN.to_bits() } else { value.to_bits() };
-                    let at = match counts.get(&key) {
-                        Some(&at) => at,
-                        None => {
+                let mut last = (Cell::Absent, 0);
+                for step in 0..grid.count {
+                    let cell = vector.series[place].cell(step);
+                    // Values mostly repeat: only another one has to be looked up.
+                    if !is_same(&cell, &last.0) {
+                        let text = match &cell {
+                            Cell::Absent => continue,
+                            Cell::Float(value) => bongsu_model::format_float(*value),
+                            Cell::Histogram(histogram) => histogram.to_string(),
+                        };
+                        let known = counts.get(&text).copied();
+                        let at = known.unwrap_or(result.series.len());
+                        if known.is_none() {
                             result.charge.grow(grid.count)?;
-                            let labels = with_value(&group.labels, &label, value);
-                            result.series.push(Series::new(labels, vec![ABSENT; grid.count]));
-                            counts.insert(key, result.series.len() - 1);
-                            result.series.len() - 1
+                            result.series.push(Series::absent(with_value(&group.labels, &label, &text), grid.count));
+                            counts.insert(text, at);
                         }
-                    };
-                    let cell = &mut result.series[at].values[step];
-                    *cell = if is_present(*cell) { *cell + 1.0 } else { 1.0 };
+                        last = (cell, at);
+                    }
+                    let count = &mut result.series[last.1].values[step];
+                    *count = if is_present(*count) { *count + 1.0 } else { 1.0 };
                 }
             }
         }
@@ -83,9 +93,18 @@ impl Evaluator<'_> {
     }
 }
 
-fn with_value(group: &Labels, label: &str, value: f64) -> Labels {
+/// Whether two cells hold the same sample for sure.
+fn is_same(a: &Cell, b: &Cell) -> bool {
+    match (a, b) {
+        (Cell::Float(a), Cell::Float(b)) => a.to_bits() == b.to_bits(),
+        (Cell::Histogram(a), Cell::Histogram(b)) => Arc::ptr_eq(a, b),
+        _ => false,
+    }
+}
+
+fn with_value(group: &Labels, label: &str, value: &str) -> Labels {
     let mut builder = LabelsBuilder::from_labels(group);
-    builder.set(label, &bongsu_model::format_float(value));
+    builder.set(label, value);
     builder.build()
 }
 

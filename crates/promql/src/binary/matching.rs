@@ -6,14 +6,14 @@
 use bongsu_model::{Labels, LabelsBuilder};
 use bongsu_syntax::{BinaryExpr, Cardinality, VectorMatching};
 
-use super::Operator;
+use super::Arithmetic;
 use crate::budget::Pace;
 use crate::error::QueryError;
 use crate::eval::Evaluator;
 use crate::grid::Grid;
 use crate::keys::{KeyNumbers, LabelChoice};
 use crate::number::{ABSENT, is_present};
-use crate::series::{Series, Vector, is_name_label, merge_same_labels, without_name};
+use crate::series::{Cell, Series, Vector, is_name_label, merge_same_labels, without_name};
 
 /// Series of both sides with the same key.
 #[derive(Default)]
@@ -24,7 +24,7 @@ struct Group {
 
 /// One matched operation, the sides named by their part in it.
 struct Matched<'e> {
-    operator: Operator,
+    arithmetic: Arithmetic<'e>,
     matching: &'e VectorMatching,
     /// Whether the "one" side is the left operand (`group_right`).
     one_is_left: bool,
@@ -55,7 +55,7 @@ impl Evaluator<'_> {
             false => (matching.fill.left, matching.fill.right),
         };
         let matched = Matched {
-            operator: Operator::of(binary),
+            arithmetic: Arithmetic::of(binary, &self.annotations),
             matching,
             one_is_left,
             many,
@@ -110,7 +110,7 @@ impl Matched<'_> {
             return Err(self.duplicate_error(a, b));
         }
         let partner_at = |step: usize| {
-            self.fill_one.is_some() || group.one.iter().any(|&place| is_present(self.one[place].values[step]))
+            self.fill_one.is_some() || group.one.iter().any(|&place| self.one[place].has(step))
         };
         if self.matching.card == Cardinality::OneToOne {
             if self.overlap(&self.many, &group.many, partner_at).is_some() {
@@ -154,7 +154,7 @@ impl Matched<'_> {
             return None;
         }
         for step in 0..self.steps {
-            let mut present = places.iter().copied().filter(|&place| is_present(side[place].values[step]));
+            let mut present = places.iter().copied().filter(|&place| side[place].has(step));
             if let (Some(a), Some(b)) = (present.next(), present.next())
                 && counts(step)
             {
@@ -166,7 +166,7 @@ impl Matched<'_> {
 
     /// Without a sample on the "many" side nothing is matched at all, so nothing can be wrong.
     fn any_many(&self, step: usize) -> bool {
-        self.fill_many.is_some() || self.many.iter().any(|series| is_present(series.values[step]))
+        self.fill_many.is_some() || self.many.iter().any(|series| series.has(step))
     }
 
     fn duplicate_error(&self, a: usize, b: usize) -> QueryError {
@@ -190,52 +190,74 @@ impl Matched<'_> {
             for &one in &group.one {
                 let (left, right) = (&self.many[many], &self.one[one]);
                 pace.advance(self.steps)?;
-                let column = self.column(|step| (left.values[step], right.values[step]));
-                add(many, self.result(&left.labels, Some(&right.labels), column));
+                let result = self.combined(left, right);
+                add(many, self.result(&left.labels, Some(&right.labels), result));
             }
             if let Some(fill) = self.fill_one {
-                let alone = |step: usize| !group.one.iter().any(|&one| is_present(self.one[one].values[step]));
                 let series = &self.many[many];
                 pace.advance(self.steps.saturating_mul(group.one.len()))?;
-                let column = self.column(|step| (if alone(step) { series.values[step] } else { ABSENT }, fill));
-                add(many, self.result(&series.labels, None, column));
+                let partners: Vec<&Series> = group.one.iter().map(|&one| &self.one[one]).collect();
+                let result = self.filled(series, &partners, |cell| self.apply(cell, &Cell::Float(fill)));
+                add(many, self.result(&series.labels, None, result));
             }
         }
         if let Some(fill) = self.fill_many {
-            let alone = |step: usize| !group.many.iter().any(|&many| is_present(self.many[many].values[step]));
+            let partners: Vec<&Series> = group.many.iter().map(|&many| &self.many[many]).collect();
             for &one in &group.one {
                 let series = &self.one[one];
                 pace.advance(self.steps.saturating_mul(group.many.len()))?;
-                let column = self.column(|step| (fill, if alone(step) { series.values[step] } else { ABSENT }));
+                let result = self.filled(series, &partners, |cell| self.apply(&Cell::Float(fill), cell));
                 let stand_in = self.choice().labels(&series.labels);
-                add(usize::MAX, self.result(&stand_in, Some(&series.labels), column));
+                add(usize::MAX, self.result(&stand_in, Some(&series.labels), result));
             }
         }
         Ok(())
     }
 
-    /// The operation at all steps at which both sides, "many" and "one", have a value.
-    fn column(&self, pair: impl Fn(usize) -> (f64, f64)) -> Vec<f64> {
-        (0..self.steps)
-            .map(|step| {
-                let (many, one) = pair(step);
-                if !is_present(many) || !is_present(one) {
-                    return ABSENT;
-                }
-                let (left, right) = if self.one_is_left { (one, many) } else { (many, one) };
-                self.operator.apply(left, right, left)
-            })
-            .collect()
+    /// The operation at all steps at which both sides have a sample; the labels are still to come.
+    fn combined(&self, many: &Series, one: &Series) -> Series {
+        if self.arithmetic.operator.trims() || !many.histograms.is_empty() || !one.histograms.is_empty() {
+            let mut result = Series::absent(Labels::empty(), self.steps);
+            for step in 0..self.steps {
+                result.set(step, self.apply(&many.cell(step), &one.cell(step)));
+            }
+            return result;
+        }
+        let operator = self.arithmetic.operator;
+        let value = |(&many, &one): (&f64, &f64)| {
+            if !is_present(many) || !is_present(one) {
+                return ABSENT;
+            }
+            let (left, right) = if self.one_is_left { (one, many) } else { (many, one) };
+            operator.apply(left, right, left)
+        };
+        Series::new(Labels::empty(), many.values.iter().zip(&one.values).map(value).collect())
     }
 
-    /// A column with its labels; `None` when it holds nothing.
-    fn result(&self, many: &Labels, one: Option<&Labels>, column: Vec<f64>) -> Option<Series> {
-        let mut series = Series::new(Labels::empty(), column);
+    /// What `apply` makes of a series at the steps at which none of its partners has a sample.
+    fn filled(&self, series: &Series, partners: &[&Series], apply: impl Fn(&Cell) -> Cell) -> Series {
+        let mut result = Series::absent(Labels::empty(), self.steps);
+        for step in (0..self.steps).filter(|&step| !partners.iter().any(|partner| partner.has(step))) {
+            result.set(step, apply(&series.cell(step)));
+        }
+        result
+    }
+
+    /// The operation on a sample of the "many" side and one of the "one" side.
+    fn apply(&self, many: &Cell, one: &Cell) -> Cell {
+        let (left, right) = if self.one_is_left { (one, many) } else { (many, one) };
+        let kept = if let Cell::Float(value) = left { *value } else { ABSENT };
+        self.arithmetic.apply(left, right, kept)
+    }
+
+    /// A result with its labels; `None` when it holds nothing.
+    fn result(&self, many: &Labels, one: Option<&Labels>, mut series: Series) -> Option<Series> {
         if series.is_absent() {
             return None;
         }
         series.labels = self.result_labels(many, one);
-        let is_bool = self.operator.is_comparison() && !self.operator.filters();
+        let operator = self.arithmetic.operator;
+        let is_bool = operator.is_comparison() && !operator.filters();
         if is_bool && self.delayed_name_removal {
             series.drop_name = true;
         } else if is_bool {
@@ -248,7 +270,7 @@ impl Matched<'_> {
         let choice = self.choice();
         let one_to_one = self.matching.card == Cardinality::OneToOne;
         let keeps = |name: &str| {
-            let named = is_name_label(name) && !self.operator.is_comparison();
+            let named = is_name_label(name) && !self.arithmetic.operator.is_comparison();
             let unmatched = one_to_one && (self.matching.on != choice.names.iter().any(|one| one == name));
             !named && !unmatched
         };

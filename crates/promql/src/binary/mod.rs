@@ -9,7 +9,7 @@ use bongsu_syntax::{BinaryExpr, BinaryOp};
 use crate::error::QueryError;
 use crate::eval::{Evaluated, Evaluator, Stage};
 use crate::grid::Grid;
-pub(crate) use operator::Operator;
+pub(crate) use operator::{Arithmetic, Operator};
 
 impl Evaluator<'_> {
     /// The value of an operation whose operands are evaluated.
@@ -20,7 +20,8 @@ impl Evaluator<'_> {
         rhs: Evaluated,
         grid: Grid,
     ) -> Result<Evaluated, QueryError> {
-        let operator = Operator::of(binary);
+        let arithmetic = Arithmetic::of(binary, &self.annotations);
+        let operator = arithmetic.operator;
         Ok(match (lhs, rhs) {
             (Evaluated::Scalar(mut lhs), Evaluated::Scalar(rhs)) => {
                 for (left, &right) in lhs.values.iter_mut().zip(&*rhs) {
@@ -29,10 +30,10 @@ impl Evaluator<'_> {
                 Evaluated::Scalar(lhs)
             }
             (Evaluated::Vector(vector), Evaluated::Scalar(scalar)) => {
-                Evaluated::Vector(self.apply(&Stage::with_scalar(operator, scalar, false), vector)?)
+                Evaluated::Vector(self.apply(&Stage::with_scalar(arithmetic, scalar, false), vector)?)
             }
             (Evaluated::Scalar(scalar), Evaluated::Vector(vector)) => {
-                Evaluated::Vector(self.apply(&Stage::with_scalar(operator, scalar, true), vector)?)
+                Evaluated::Vector(self.apply(&Stage::with_scalar(arithmetic, scalar, true), vector)?)
             }
             (Evaluated::Vector(lhs), Evaluated::Vector(rhs)) => Evaluated::Vector(match binary.op {
                 BinaryOp::And => self.eval_and(binary, lhs, rhs, true)?,

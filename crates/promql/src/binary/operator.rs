@@ -1,10 +1,13 @@
-//! Arithmetic and comparison of two floats.
+//! Arithmetic and comparison of two samples.
 
-use bongsu_syntax::{BinaryExpr, BinaryOp};
+use bongsu_model::{FloatHistogram, IncompatibleHistograms, Joined, ResetHint};
+use bongsu_syntax::{BinaryExpr, BinaryOp, Span};
 
-use crate::number::ABSENT;
+use crate::annotation::{Annotations, HistogramOperation};
+use crate::number::{ABSENT, is_present};
+use crate::series::Cell;
 
-/// An operator that makes one float of two.
+/// An operator that makes one sample of two.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Operator {
     op: BinaryOp,
@@ -25,6 +28,11 @@ impl Operator {
 
     pub(crate) fn is_comparison(self) -> bool {
         self.op.is_comparison()
+    }
+
+    /// Whether it takes observations out of histograms.
+    pub(crate) fn trims(self) -> bool {
+        matches!(self.op, BinaryOp::TrimUpper | BinaryOp::TrimLower)
     }
 
     /// The result; for a comparison that holds `kept`, else [`ABSENT`].
@@ -55,4 +63,105 @@ impl Operator {
             (false, false) => ABSENT,
         }
     }
+}
+
+/// An operator at its place in the query, which remarks upon samples that do not go together.
+#[derive(Clone, Copy)]
+pub(crate) struct Arithmetic<'e> {
+    pub(crate) operator: Operator,
+    span: Span,
+    annotations: &'e Annotations,
+}
+
+impl<'e> Arithmetic<'e> {
+    pub(crate) fn of(binary: &BinaryExpr, annotations: &'e Annotations) -> Self {
+        let span = Span { start: binary.lhs.span.start, end: binary.rhs.span.end };
+        Self { operator: Operator::of(binary), span, annotations }
+    }
+
+    /// The result of two samples, one of which may be a histogram. A comparison that holds keeps a float's `kept`, or the left histogram.
+    pub(crate) fn apply(&self, left: &Cell, right: &Cell, kept: f64) -> Cell {
+        let op = self.operator.op;
+        match (left, right) {
+            (Cell::Absent, _) | (_, Cell::Absent) => Cell::Absent,
+            (Cell::Float(_), Cell::Float(_)) if self.operator.trims() => self.incompatible("float", "float"),
+            (Cell::Float(left), Cell::Float(right)) => Cell::float(self.operator.apply(*left, *right, kept)),
+            (Cell::Float(factor), Cell::Histogram(histogram)) if op == BinaryOp::Mul => {
+                changed(histogram, |histogram| histogram.multiply(*factor))
+            }
+            (Cell::Float(_), Cell::Histogram(_)) => self.incompatible("float", "histogram"),
+            (Cell::Histogram(histogram), Cell::Float(number)) => match op {
+                BinaryOp::Mul => changed(histogram, |histogram| histogram.multiply(*number)),
+                BinaryOp::Div => changed(histogram, |histogram| histogram.divide(*number)),
+                BinaryOp::TrimUpper => Cell::of(histogram.below(*number)),
+                BinaryOp::TrimLower => Cell::of(histogram.above(*number)),
+                _ => self.incompatible("histogram", "float"),
+            },
+            (Cell::Histogram(a), Cell::Histogram(b)) => match op {
+                BinaryOp::Add => self.joined(a.plus(b), HistogramOperation::Addition),
+                BinaryOp::Sub => self.joined(a.minus(b), HistogramOperation::Subtraction),
+                BinaryOp::Equal => self.compared(left, same(a, b)),
+                BinaryOp::NotEqual => self.compared(left, !same(a, b)),
+                _ => self.incompatible("histogram", "histogram"),
+            },
+        }
+    }
+
+    /// Remarks that no operator of this kind takes two floats.
+    pub(crate) fn remark_on_floats(&self, column: &[f64]) {
+        if column.iter().any(|&value| is_present(value)) {
+            self.incompatible("float", "float");
+        }
+    }
+
+    fn joined(
+        &self,
+        result: Result<(FloatHistogram, Joined), IncompatibleHistograms>,
+        operation: HistogramOperation,
+    ) -> Cell {
+        let Ok((mut histogram, joined)) = result else {
+            self.annotations.incompatible_bucket_layout(self.span, self.operator.op);
+            return Cell::Absent;
+        };
+        if joined.resets_collide {
+            self.annotations.reset_collision(self.span, operation);
+        }
+        if joined.bounds_reconciled {
+            self.annotations.bounds_reconciled(self.span, operation);
+        }
+        if operation == HistogramOperation::Subtraction {
+            histogram.reset_hint = ResetHint::Gauge;
+        }
+        histogram.compact();
+        Cell::of(histogram)
+    }
+
+    fn compared(&self, left: &Cell, holds: bool) -> Cell {
+        match (self.operator.return_bool, holds) {
+            (true, _) => Cell::Float(f64::from(u8::from(holds))),
+            (false, true) => left.clone(),
+            (false, false) => Cell::Absent,
+        }
+    }
+
+    fn incompatible(&self, left: &str, right: &str) -> Cell {
+        self.annotations.incompatible_types(self.span, left, self.operator.op, right);
+        Cell::Absent
+    }
+}
+
+fn changed(histogram: &FloatHistogram, change: impl FnOnce(&mut FloatHistogram)) -> Cell {
+    let mut histogram = histogram.clone();
+    change(&mut histogram);
+    histogram.compact();
+    Cell::of(histogram)
+}
+
+fn same(a: &FloatHistogram, b: &FloatHistogram) -> bool {
+    let compact = |histogram: &FloatHistogram| {
+        let mut histogram = histogram.clone();
+        histogram.compact();
+        histogram
+    };
+    a.same_as(b) || compact(a).same_as(&compact(b))
 }

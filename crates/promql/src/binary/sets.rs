@@ -5,7 +5,6 @@ use bongsu_syntax::{BinaryExpr, VectorMatching};
 use crate::error::QueryError;
 use crate::eval::Evaluator;
 use crate::keys::{KeyNumbers, LabelChoice};
-use crate::number::{ABSENT, is_present};
 use crate::series::{Series, Vector, merge_same_labels};
 
 /// For each key of one side: at which steps any of its series has a sample.
@@ -23,8 +22,8 @@ impl Presence {
             if is_new {
                 presence.steps.push(vec![false; series.values.len()]);
             }
-            for (seen, &value) in presence.steps[number].iter_mut().zip(&series.values) {
-                *seen |= is_present(value);
+            for (step, seen) in presence.steps[number].iter_mut().enumerate() {
+                *seen |= series.has(step);
             }
         }
         presence
@@ -34,13 +33,11 @@ impl Presence {
     fn filter(&mut self, series: &mut Series, choice: LabelChoice<'_>, with_partner: bool) {
         match self.keys.find(choice, &series.labels) {
             Some(number) => {
-                for (cell, &seen) in series.values.iter_mut().zip(&self.steps[number]) {
-                    if seen != with_partner {
-                        *cell = ABSENT;
-                    }
+                for (step, _) in self.steps[number].iter().enumerate().filter(|(_, seen)| **seen != with_partner) {
+                    series.remove(step);
                 }
             }
-            None if with_partner => series.values.fill(ABSENT),
+            None if with_partner => *series = Series::absent(series.labels.clone(), series.values.len()),
             None => {}
         }
     }

@@ -91,7 +91,7 @@ impl Evaluator<'_> {
             }
             F::HistogramFraction => {
                 let (lower, upper) = (self.eval_scalar(&args[0], grid)?, self.eval_scalar(&args[1], grid)?);
-                self.histogram_fraction(&lower, &upper, &argument(2)?, args[2].span, grid)
+                self.histogram_fraction((&*lower, args[0].span), &upper, &argument(2)?, args[2].span, grid)
             }
             F::HistogramQuantiles => {
                 let label = self.eval_string(&args[1])?;
@@ -100,11 +100,6 @@ impl Evaluator<'_> {
                     quantiles.push((self.eval_scalar(arg, grid)?, arg.span));
                 }
                 self.histogram_quantiles(&argument(0)?, args[0].span, &label, &quantiles, grid)
-            }
-            // These read native histograms, which floats are not.
-            F::HistogramAvg | F::HistogramCount | F::HistogramStddev | F::HistogramStdvar | F::HistogramSum => {
-                argument(0)?;
-                self.vector(Vec::new(), grid)
             }
             id => match (date::function(id), args.is_empty()) {
                 (Some(part), true) => {

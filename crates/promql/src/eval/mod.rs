@@ -5,6 +5,7 @@ mod invariant;
 mod pipeline;
 mod select;
 mod subquery;
+mod totals;
 
 use std::sync::Arc;
 
@@ -18,6 +19,7 @@ use crate::grid::Grid;
 use crate::series::{Scalar, Series, Vector, merge_same_labels, without_name};
 pub(crate) use invariant::InvariantRoots;
 pub(crate) use pipeline::Stage;
+pub(crate) use totals::TotalsOnly;
 
 /// One running query.
 pub(crate) struct Evaluator<'q> {
@@ -25,6 +27,7 @@ pub(crate) struct Evaluator<'q> {
     pub(crate) budget: Arc<Budget>,
     pub(crate) annotations: Annotations,
     pub(crate) invariant: InvariantRoots,
+    pub(crate) totals: TotalsOnly,
     /// The whole query's range; an instant query starts and ends at its time.
     pub(crate) start_ms: i64,
     pub(crate) end_ms: i64,
@@ -124,7 +127,7 @@ impl Evaluator<'_> {
             Evaluated::Vector(mut vector) => {
                 vector.charge.grow(vector.series.len() * (grid.count - 1))?;
                 for series in &mut vector.series {
-                    series.values = vec![series.values[0]; grid.count];
+                    series.repeat(grid.count);
                 }
                 Evaluated::Vector(vector)
             }

@@ -3,26 +3,31 @@
 //! They run batch by batch on the thread that has decoded the samples, so that an aggregation over such a chain never holds
 //! more than a few batches of series.
 
-use bongsu_model::{METRIC_NAME, MatchOp};
+use std::sync::Arc;
+
+use bongsu_model::{FloatHistogram, METRIC_NAME, MatchOp};
 use bongsu_syntax::{BinaryExpr, BinaryOp, Call, Expr, ExprKind, FunctionId, UnaryOp, ValueType, VectorSelector};
 use rayon::iter::ParallelIterator;
 use rayon::slice::ParallelSliceMut;
 
 use super::select::{Leaf, Reading};
 use super::{Evaluated, Evaluator};
-use crate::binary::Operator;
+use crate::binary::{Arithmetic, Operator};
 use crate::error::QueryError;
-use crate::functions::{date, math};
+use crate::functions::{date, math, native};
 use crate::grid::Grid;
 use crate::number::{ABSENT, is_present};
 use crate::range::{RangeCall, keeps_name, matrix_place};
-use crate::series::{Scalar, Series, Vector, merge_same_labels};
+use crate::series::{Cell, Scalar, Series, SharedHistogram, Vector, merge_same_labels};
 
 type ColumnMap<'e> = dyn Fn(&mut [f64]) + Send + Sync + 'e;
+type HistogramMap<'e> = dyn Fn(usize, &SharedHistogram) -> Cell + Send + Sync + 'e;
 
 /// Changes a column in place.
 pub(crate) struct Stage<'e> {
     map: Box<ColumnMap<'e>>,
+    /// What becomes of the histogram at a step; without it, there is none left.
+    histograms: Option<Box<HistogramMap<'e>>>,
     pub(super) drops_name: bool,
     /// It may take away samples.
     pub(crate) filters: bool,
@@ -43,22 +48,65 @@ impl<'e> Stage<'e> {
                 }
             }
         };
-        Self { map: Box::new(map), drops_name: true, filters: false }
+        Self { map: Box::new(map), histograms: None, drops_name: true, filters: false }
+    }
+
+    /// A function of each histogram alone; floats have no such value.
+    pub(crate) fn of_histograms(f: impl Fn(&FloatHistogram) -> f64 + Send + Sync + 'e) -> Self {
+        let map = |column: &mut [f64]| column.fill(ABSENT);
+        Self { filters: true, map: Box::new(map), ..Self::of_values(|value| value) }
+            .with_histograms(move |_, histogram| Cell::Float(f(histogram)))
+    }
+
+    /// The same for floats; histograms are not lost but mapped.
+    fn with_histograms(mut self, f: impl Fn(usize, &SharedHistogram) -> Cell + Send + Sync + 'e) -> Self {
+        self.histograms = Some(Box::new(f));
+        self
     }
 
     pub(crate) fn negation() -> Self {
-        Self::of_values(|value| -value)
+        Self::of_values(|value| -value).with_histograms(|_, histogram| {
+            let mut negative = FloatHistogram::clone(histogram);
+            negative.multiply(-1.0);
+            Cell::of(negative)
+        })
     }
 
     /// An operator with a scalar on one side.
-    pub(crate) fn with_scalar(operator: Operator, scalar: Scalar, scalar_is_left: bool) -> Self {
+    pub(crate) fn with_scalar(arithmetic: Arithmetic<'e>, scalar: Scalar, scalar_is_left: bool) -> Self {
+        let operator = arithmetic.operator;
+        let numbers: Arc<[f64]> = scalar.values.into();
+        let of_floats = Arc::clone(&numbers);
         let mut stage = match scalar_is_left {
-            true => Self::of_steps(move |step, value| operator.apply(scalar[step], value, value)),
-            false => Self::of_steps(move |step, value| operator.apply(value, scalar[step], value)),
+            true => Self::of_steps(move |step, value| operator.apply(of_floats[step], value, value)),
+            false => Self::of_steps(move |step, value| operator.apply(value, of_floats[step], value)),
         };
-        stage.filters = operator.filters();
+        if operator.trims() {
+            stage.map = Box::new(move |column| {
+                arithmetic.remark_on_floats(column);
+                column.fill(ABSENT);
+            });
+        }
+        stage.filters = operator.filters() || operator.trims();
         stage.drops_name = !operator.filters();
-        stage
+        // The column of the scalar is charged as long as the stage lives.
+        let charge = scalar.charge;
+        stage.with_histograms(move |step, histogram| {
+            let _charged = &charge;
+            let (number, histogram) = (Cell::Float(numbers[step]), Cell::Histogram(Arc::clone(histogram)));
+            let (left, right) = if scalar_is_left { (&number, &histogram) } else { (&histogram, &number) };
+            arithmetic.apply(left, right, ABSENT)
+        })
+    }
+}
+
+impl Stage<'_> {
+    #[cold]
+    fn apply_to_histograms(&self, series: &mut Series) {
+        let histograms = std::mem::take(&mut series.histograms);
+        if let Some(map) = &self.histograms {
+            histograms.iter().for_each(|(step, histogram)| series.set(step, map(step, histogram)));
+        }
     }
 }
 
@@ -118,10 +166,16 @@ impl Evaluator<'_> {
         Ok(all)
     }
 
-    /// When each selected series had its last sample, at every step, in seconds.
-    pub(crate) fn sample_times(&self, selector: &VectorSelector, grid: Grid) -> Result<Vector, QueryError> {
+    /// When each selected series had its last sample, at every step, in seconds. Only samples within the bounds are seen.
+    pub(crate) fn sample_times(
+        &self,
+        selector: &VectorSelector,
+        bounds_ms: (i64, i64),
+        grid: Grid,
+    ) -> Result<Vector, QueryError> {
         let windows = self.instant_windows(selector, grid)?;
-        self.collect(&Leaf::new(selector, windows, Reading::SampleTime), &[], grid)
+        let leaf = Leaf::new(selector, windows, Reading::SampleTime);
+        self.collect(&Leaf { bounds_ms: Some(bounds_ms), ..leaf }, &[], grid)
     }
 
     fn collect(&self, leaf: &Leaf<'_>, stages: &[Stage<'_>], grid: Grid) -> Result<Vector, QueryError> {
@@ -196,7 +250,7 @@ impl Evaluator<'_> {
                 let scalar_is_left = binary.lhs.value_type == ValueType::Scalar;
                 let scalar = if scalar_is_left { &binary.lhs } else { &binary.rhs };
                 let Evaluated::Scalar(column) = self.eval(scalar, grid)? else { return Ok(None) };
-                Some(Stage::with_scalar(Operator::of(binary), column, scalar_is_left))
+                Some(Stage::with_scalar(Arithmetic::of(binary, &self.annotations), column, scalar_is_left))
             }
             ExprKind::Call(call) => Some(self.call_stage(call, grid)?),
             _ => None,
@@ -206,6 +260,9 @@ impl Evaluator<'_> {
     fn call_stage<'e>(&'e self, call: &'e Call, grid: Grid) -> Result<Stage<'e>, QueryError> {
         if let Some(f) = math::function(call.function.id).or_else(|| date::function(call.function.id)) {
             return Ok(Stage::of_values(f));
+        }
+        if let Some(f) = native::function(call.function.id) {
+            return Ok(Stage::of_histograms(f));
         }
         let mut params = Vec::new();
         for arg in &call.args[1..] {
@@ -225,12 +282,14 @@ impl Evaluator<'_> {
             (FunctionId::Round, Some(to), _) => Stage::of_steps(move |step, value| math::round_to(value, to[step])),
             (FunctionId::Round, ..) => Stage::of_values(|value| math::round_to(value, 1.0)),
             // What is left is `timestamp` of a vector that was calculated just now.
-            _ => Stage::of_steps(move |step, _| grid.time_ms(step) as f64 / 1000.0),
+            _ => Stage::of_steps(move |step, _| grid.time_ms(step) as f64 / 1000.0)
+                .with_histograms(move |step, _| Cell::Float(grid.time_ms(step) as f64 / 1000.0)),
         })
     }
 
     /// A stage on series that are in memory already.
     pub(crate) fn apply(&self, stage: &Stage<'_>, mut vector: Vector) -> Result<Vector, QueryError> {
+        let may_vanish = stage.filters || vector.series.iter().any(|series| !series.histograms.is_empty());
         vector.series.par_chunks_mut(64).try_for_each(|chunk| {
             let mut pace = self.budget.pace();
             for series in chunk {
@@ -239,7 +298,7 @@ impl Evaluator<'_> {
             }
             Ok::<(), QueryError>(())
         })?;
-        if stage.filters {
+        if may_vanish {
             vector.series.retain(|series| !series.is_absent());
         }
         if stage.drops_name && !self.delayed_name_removal {
@@ -250,6 +309,9 @@ impl Evaluator<'_> {
 
     pub(super) fn apply_to(&self, stage: &Stage<'_>, series: &mut Series) {
         (stage.map)(&mut series.values);
+        if !series.histograms.is_empty() {
+            stage.apply_to_histograms(series);
+        }
         if stage.drops_name {
             self.drop_name(series);
         }
@@ -308,7 +370,7 @@ fn call_layer(call: &Call) -> Layer<'_> {
         };
     }
     let per_value = math::function(id).is_some() || (date::function(id).is_some() && !call.args.is_empty());
-    if per_value || matches!(id, F::Clamp | F::ClampMax | F::ClampMin | F::Round) {
+    if per_value || native::function(id).is_some() || matches!(id, F::Clamp | F::ClampMax | F::ClampMin | F::Round) {
         return Layer::Around(&call.args[0]);
     }
     Layer::Other

@@ -1,9 +1,9 @@
 //! Reads selected series and makes columns of their samples, batch by batch, over all cores.
 
-use std::sync::OnceLock;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, OnceLock};
 
-use bongsu_model::{Labels, SampleBuffer, Selection, SeriesSet};
+use bongsu_model::{FloatHistogram, Labels, ResetHint, SampleBuffer, Selection, SeriesSet};
 use bongsu_syntax::{At, Duration, Extent, MatrixSelector, VectorSelector};
 use rayon::iter::{IntoParallelIterator, ParallelIterator};
 
@@ -11,13 +11,15 @@ use super::{Evaluator, Stage};
 use crate::error::QueryError;
 use crate::grid::Grid;
 use crate::number::{ABSENT, is_present};
-use crate::range::{RangeCall, Samples, Windows, smoothed_values};
-use crate::series::{Series, Vector};
+use crate::range::{RangeCall, Samples, Windows, smoothed_series};
+use crate::series::{Cell, Series, SharedHistogram, Vector};
 
 /// A selector with the function that makes columns of its samples.
 pub(super) struct Leaf<'e> {
     pub(super) selector: &'e VectorSelector,
     pub(super) windows: Windows,
+    /// Where samples are read, in place of where the windows lie.
+    pub(super) bounds_ms: Option<(i64, i64)>,
     pub(super) reading: Reading<'e>,
     pub(super) lost_types: LostTypes,
 }
@@ -91,11 +93,11 @@ impl Evaluator<'_> {
         })
     }
 
-    pub(super) fn offset_ms(&self, offset: &Duration) -> Result<i64, QueryError> {
+    pub(crate) fn offset_ms(&self, offset: &Duration) -> Result<i64, QueryError> {
         Ok(offset.resolve(self.window)?)
     }
 
-    pub(super) fn at_ms(&self, at: At) -> i64 {
+    pub(crate) fn at_ms(&self, at: At) -> i64 {
         match at {
             At::Timestamp(ms) => ms,
             At::Start => self.start_ms,
@@ -109,7 +111,14 @@ impl Evaluator<'_> {
         selector: &VectorSelector,
         windows: &Windows,
     ) -> Result<Box<dyn SeriesSet + '_>, QueryError> {
-        let (start_ms, end_ms) = windows.bounds_ms();
+        self.select_between(selector, windows.bounds_ms())
+    }
+
+    fn select_between(
+        &self,
+        selector: &VectorSelector,
+        (start_ms, end_ms): (i64, i64),
+    ) -> Result<Box<dyn SeriesSet + '_>, QueryError> {
         let selection =
             Selection { matchers: selector.matchers.clone(), start_ms, end_ms, series_max: self.series_max };
         let set = self.source.select(&selection)?;
@@ -129,7 +138,7 @@ impl Evaluator<'_> {
         map: impl Fn(Vector) -> Result<R, QueryError> + Sync,
         mut sink: impl FnMut(R) -> Result<(), QueryError>,
     ) -> Result<(), QueryError> {
-        let set = self.select(leaf.selector, &leaf.windows)?;
+        let set = self.select_between(leaf.selector, leaf.bounds_ms.unwrap_or(leaf.windows.bounds_ms()))?;
         let per_batch = batch_series(leaf.windows.grid.count);
         let per_wave = per_batch * rayon::current_num_threads() * 4;
         for wave in (0..set.len()).step_by(per_wave) {
@@ -169,7 +178,11 @@ impl Evaluator<'_> {
             buffer.clear();
             set.read(place, &mut buffer)?;
             self.budget.count_read(buffer.len())?;
-            let series = Series::new(set.labels(place), leaf.column(&mut buffer)?);
+            if self.skips_buckets(leaf.selector) {
+                keep_totals(&mut buffer.histograms);
+            }
+            let series = leaf.series(set.labels(place), &mut buffer)?;
+            charge.grow(histogram_points(&series))?;
             batch.extend(self.finish_leaf(leaf, stages, series, &mut remarked));
         }
         charge.shrink((all - batch.len()) * steps);
@@ -191,6 +204,7 @@ impl Evaluator<'_> {
         let metric = series.labels.metric_name();
         if let Reading::Function(call) = &leaf.reading
             && metric != remarked
+            && call.may_remark_on(&series)
         {
             call.remark_on(metric);
             metric.clone_into(remarked);
@@ -201,10 +215,11 @@ impl Evaluator<'_> {
         if leaf.reading.drops_name() {
             self.drop_name(&mut series);
         }
+        let had_histograms = !series.histograms.is_empty();
         for stage in stages {
             self.apply_to(stage, &mut series);
         }
-        let may_be_absent = stages.iter().any(|stage| stage.filters);
+        let may_be_absent = had_histograms || stages.iter().any(|stage| stage.filters);
         (!may_be_absent || !series.is_absent()).then_some(series)
     }
 }
@@ -221,7 +236,7 @@ impl Reading<'_> {
 
 impl<'e> Leaf<'e> {
     pub(super) fn new(selector: &'e VectorSelector, windows: Windows, reading: Reading<'e>) -> Self {
-        Self { selector, windows, reading, lost_types: LostTypes::default() }
+        Self { selector, windows, bounds_ms: None, reading, lost_types: LostTypes::default() }
     }
 
     /// Whether series have lost their names after the stages.
@@ -229,17 +244,84 @@ impl<'e> Leaf<'e> {
         self.reading.drops_name() || stages.iter().any(|stage| stage.drops_name)
     }
 
-    fn column(&self, buffer: &mut SampleBuffer) -> Result<Vec<f64>, QueryError> {
-        Ok(match &self.reading {
+    fn series(&self, labels: Labels, buffer: &mut SampleBuffer) -> Result<Series, QueryError> {
+        let seconds = |time_ms: i64| time_ms as f64 / 1000.0;
+        let values = match &self.reading {
             Reading::Value if self.selector.extent == Extent::Smoothed => {
-                smoothed_values(&self.windows, Samples::of(buffer))
+                return Ok(smoothed_series(labels, &self.windows, Samples::of(buffer)));
             }
+            Reading::Function(call) => return call.series(labels, &self.windows, Samples::of(buffer)),
             Reading::Value => last_samples(&self.windows, buffer, |_, value| value),
             Reading::Timestamp | Reading::SampleTime => {
-                last_samples(&self.windows, buffer, |time_ms, _| time_ms as f64 / 1000.0)
+                last_samples(&self.windows, buffer, |time_ms, _| seconds(time_ms))
             }
-            Reading::Function(call) => call.column(&self.windows, Samples::of(buffer))?,
-        })
+        };
+        let mut series = Series::new(labels, values);
+        if !buffer.histograms.is_empty() {
+            let shows_times = !matches!(self.reading, Reading::Value);
+            last_histograms(&self.windows, buffer, |step, time_ms, histogram| {
+                let cell = match histogram {
+                    None => Cell::Absent,
+                    Some(_) if shows_times => Cell::Float(seconds(time_ms)),
+                    Some(histogram) => Cell::Histogram(histogram),
+                };
+                series.set(step, cell);
+            });
+        }
+        Ok(series)
+    }
+}
+
+/// Leaves only count and sum of histograms, and in their hints what the buckets told of resets: enough where nothing else is asked for.
+fn keep_totals(histograms: &mut [(i64, SharedHistogram)]) {
+    for at in (0..histograms.len()).rev() {
+        let now = &histograms[at].1;
+        let reset_hint = match (now.reset_hint, at.checked_sub(1).map(|before| &histograms[before].1)) {
+            (ResetHint::Unknown, Some(before)) if !before.is_stale() => {
+                if now.is_reset_after(before) { ResetHint::Reset } else { ResetHint::NotReset }
+            }
+            (hint, _) => hint,
+        };
+        let FloatHistogram { schema, count, sum, .. } = **now;
+        histograms[at].1 = Arc::new(FloatHistogram { reset_hint, schema, count, sum, ..FloatHistogram::default() });
+    }
+}
+
+/// What the histograms of a column take in memory, in points; one that stands at several steps counts once.
+fn histogram_points(series: &Series) -> usize {
+    const NUMBERS: usize = 24;
+    let mut last = std::ptr::null();
+    let mut points = 0;
+    for (_, histogram) in series.histograms.iter() {
+        if !std::ptr::eq(Arc::as_ptr(histogram), last) {
+            last = Arc::as_ptr(histogram);
+            points += NUMBERS + histogram.positive_buckets.len() + histogram.negative_buckets.len();
+        }
+    }
+    points
+}
+
+/// Calls `each` for every step at which the last sample in the window is a histogram: with its time, and itself if it does not end the
+/// series.
+fn last_histograms(
+    windows: &Windows,
+    samples: &SampleBuffer,
+    mut each: impl FnMut(usize, i64, Option<SharedHistogram>),
+) {
+    let (mut floats, mut histograms) = (0, 0);
+    for step in 0..windows.grid.count {
+        let end_ms = windows.end_ms(step);
+        while samples.timestamps_ms.get(floats).is_some_and(|&time| time <= end_ms) {
+            floats += 1;
+        }
+        while samples.histograms.get(histograms).is_some_and(|sample| sample.0 <= end_ms) {
+            histograms += 1;
+        }
+        let Some((time_ms, histogram)) = histograms.checked_sub(1).map(|at| &samples.histograms[at]) else { continue };
+        let float_is_newer = floats > 0 && samples.timestamps_ms[floats - 1] > *time_ms;
+        if !float_is_newer && *time_ms > end_ms.saturating_sub(windows.range_ms) {
+            each(step, *time_ms, (!histogram.is_stale()).then(|| Arc::clone(histogram)));
+        }
     }
 }
 

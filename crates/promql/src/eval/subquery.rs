@@ -1,5 +1,7 @@
 //! Subqueries: an expression evaluated at steps of its own, whose results are the samples of a range.
 
+use std::sync::Arc;
+
 use bongsu_syntax::{Call, Expr, ExprKind, SubqueryExpr};
 use rayon::iter::{IndexedParallelIterator, IntoParallelIterator, ParallelIterator};
 
@@ -56,7 +58,8 @@ impl Evaluator<'_> {
         let mut vector = self.vector(Vec::new(), grid)?;
         vector.charge.grow(evaluation.inner.series.len().saturating_mul(grid.count))?;
         vector.series = evaluation.columns(&range_call)?;
-        vector.series.iter().for_each(|series| range_call.remark_on(series.labels.metric_name()));
+        let remarkable = vector.series.iter().filter(|series| range_call.may_remark_on(series));
+        remarkable.for_each(|series| range_call.remark_on(series.labels.metric_name()));
         if !range_call.keeps_name() {
             self.drop_names(&mut vector.series)?;
         }
@@ -67,9 +70,13 @@ impl Evaluator<'_> {
 impl Evaluation {
     fn columns(self, call: &RangeCall<'_>) -> Result<Vec<Series>, QueryError> {
         let Self { inner, inner_grid, windows } = self;
-        let column = |mut series: Series| {
-            let (times_ms, values) = points(&series.values, inner_grid);
-            series.values = call.column(&windows, Samples { times_ms: &times_ms, values: &values })?;
+        let column = |inner: Series| {
+            let (times_ms, values) = points(&inner.values, inner_grid);
+            let histograms: Vec<_> =
+                inner.histograms.iter().map(|(step, one)| (inner_grid.time_ms(step), Arc::clone(one))).collect();
+            let samples = Samples { times_ms: &times_ms, values: &values, histograms: &histograms };
+            let mut series = call.series(inner.labels, &windows, samples)?;
+            series.drop_name = inner.drop_name;
             Ok((!series.is_absent()).then_some(series))
         };
         inner.series.into_par_iter().with_min_len(8).filter_map(|series| column(series).transpose()).collect()

@@ -6,15 +6,15 @@ use bongsu_syntax::{Expr, ExprKind};
 use crate::error::QueryError;
 use crate::eval::Evaluator;
 use crate::grid::Grid;
-use crate::number::{ABSENT, is_present};
+use crate::number::ABSENT;
 use crate::series::{Series, Vector};
 
 /// At which steps any series has a sample.
 pub(crate) fn presence(series: &[Series], steps: usize) -> Vec<bool> {
     let mut present = vec![false; steps];
     for one in series {
-        for (seen, &value) in present.iter_mut().zip(&one.values) {
-            *seen |= is_present(value);
+        for (step, seen) in present.iter_mut().enumerate() {
+            *seen |= one.has(step);
         }
     }
     present

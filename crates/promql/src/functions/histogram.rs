@@ -1,41 +1,50 @@
-//! `histogram_quantile` and `histogram_fraction` of classic histograms: series that differ in `le`.
+//! `histogram_quantile` and `histogram_fraction`: of classic histograms, which are series that differ in `le`, and of native ones.
 
-use bongsu_model::Labels;
+use bongsu_model::{FloatHistogram, Labels};
 use bongsu_syntax::Span;
+use hashbrown::HashMap;
 
 use crate::error::QueryError;
 use crate::eval::Evaluator;
 use crate::grid::Grid;
-use crate::keys::{KeyNumbers, LabelChoice};
 use crate::number::{ABSENT, is_present};
-use crate::quantile::Bucket;
+use crate::quantile::{self, Bucket, NativeResult};
 use crate::series::{Scalar, Series, Vector, merge_same_labels};
 
 /// The label with a bucket's upper bound.
 const BUCKET_LABEL: &str = "le";
 
-/// The buckets of one histogram.
-struct ClassicHistogram {
-    /// Of the first bucket, without `le`.
+/// One histogram: the series of its buckets, or the series of native histograms, or both, which is one too many.
+struct Histogram {
+    /// Of the first series, without `le`.
     labels: Labels,
     drop_name: bool,
     /// Upper bound and place of the series.
     buckets: Vec<(f64, usize)>,
+    native: Option<usize>,
+}
+
+/// What is asked of a histogram at a step.
+trait Question {
+    fn of_buckets(&self, step: usize, buckets: &mut Vec<Bucket>, metric: &str) -> f64;
+
+    fn of_native(&self, step: usize, histogram: &FloatHistogram, metric: &str) -> f64;
 }
 
 impl Evaluator<'_> {
-    /// A value for each histogram and step, made of its buckets by `value_of` (step number, buckets).
+    /// A value for each histogram and step.
     fn per_histogram(
         &self,
         vector: &Vector,
         span: Span,
         grid: Grid,
-        value_of: &mut dyn FnMut(usize, &mut Vec<Bucket>, &Labels) -> f64,
+        question: &dyn Question,
     ) -> Result<Vector, QueryError> {
         let mut result = self.vector(Vec::new(), grid)?;
         let mut scratch = Vec::new();
-        for histogram in self.classic_histograms(&vector.series, span) {
+        for histogram in self.histograms(&vector.series, span) {
             self.budget.check()?;
+            let metric = histogram.labels.metric_name().to_owned();
             let mut column = vec![ABSENT; grid.count];
             for (step, cell) in column.iter_mut().enumerate() {
                 let counts = histogram.buckets.iter().map(|&(bound, place)| (bound, vector.series[place].values[step]));
@@ -45,35 +54,48 @@ impl Evaluator<'_> {
                         .filter(|&(_, count)| is_present(count))
                         .map(|(upper_bound, count)| Bucket { upper_bound, count }),
                 );
-                if !scratch.is_empty() {
-                    *cell = value_of(step, &mut scratch, &histogram.labels);
+                let native = histogram.native.and_then(|place| vector.series[place].histograms.get(step));
+                match (native, scratch.is_empty()) {
+                    (Some(_), false) => self.annotations.mixed_classic_and_native(span, &metric),
+                    (Some(native), true) => *cell = question.of_native(step, native, &metric),
+                    (None, false) => *cell = question.of_buckets(step, &mut scratch, &metric),
+                    (None, true) => {}
                 }
             }
-            let mut series = Series::new(histogram.labels, column);
-            series.drop_name = histogram.drop_name;
-            result.charge.grow(grid.count)?;
-            result.series.push(series);
+            let series = Series { drop_name: histogram.drop_name, ..Series::new(histogram.labels, column) };
+            if !series.is_absent() {
+                result.charge.grow(grid.count)?;
+                result.series.push(series);
+            }
         }
         self.drop_names(&mut result.series)?;
         Ok(result)
     }
 
-    fn classic_histograms(&self, series: &[Series], span: Span) -> Vec<ClassicHistogram> {
-        let bucket_label = [BUCKET_LABEL.to_owned()];
-        let choice = LabelChoice { names: &bucket_label, only_these: false };
-        let mut keys = KeyNumbers::default();
-        let mut histograms: Vec<ClassicHistogram> = Vec::new();
+    fn histograms(&self, series: &[Series], span: Span) -> Vec<Histogram> {
+        let mut places: HashMap<Labels, usize> = HashMap::new();
+        let mut histograms: Vec<Histogram> = Vec::new();
+        let mut at = |labels: Labels, drop_name: bool, histograms: &mut Vec<Histogram>| {
+            *places.entry(labels).or_insert_with_key(|labels| {
+                let labels = labels.clone();
+                histograms.push(Histogram { labels, drop_name, buckets: Vec::new(), native: None });
+                histograms.len() - 1
+            })
+        };
         for (place, one) in series.iter().enumerate() {
+            if !one.histograms.is_empty() {
+                let number = at(one.labels.clone(), one.drop_name, &mut histograms);
+                histograms[number].native = Some(place);
+            }
+            if !one.values.iter().any(|&value| is_present(value)) {
+                continue;
+            }
             let le = one.labels.get(BUCKET_LABEL).unwrap_or("");
             let Some(bound) = bongsu_model::parse_float(le) else {
                 self.annotations.bad_bucket_label(span, one.labels.metric_name(), le);
                 continue;
             };
-            let (number, is_new) = keys.number(choice, &one.labels);
-            if is_new {
-                let labels = one.labels.without(BUCKET_LABEL);
-                histograms.push(ClassicHistogram { labels, drop_name: one.drop_name, buckets: Vec::new() });
-            }
+            let number = at(one.labels.without(BUCKET_LABEL), one.drop_name, &mut histograms);
             histograms[number].buckets.push((bound, place));
         }
         histograms
@@ -91,27 +113,19 @@ impl Evaluator<'_> {
         for &quantile in quantiles.iter().filter(|quantile| !(0.0..=1.0).contains(*quantile)) {
             self.annotations.quantile_out_of_range(quantile_span, quantile);
         }
-        self.per_histogram(vector, span, grid, &mut |step, buckets, labels| {
-            let (value, forced) = crate::quantile::bucket_quantile(quantiles[step], buckets);
-            if forced {
-                self.annotations.forced_monotonicity(span, labels.metric_name());
-            }
-            value
-        })
+        self.per_histogram(vector, span, grid, &Quantile { evaluator: self, quantiles, quantile_span, span })
     }
 
     /// `histogram_fraction`.
     pub(crate) fn histogram_fraction(
         &self,
-        lower: &[f64],
+        (lower, lower_span): (&[f64], Span),
         upper: &[f64],
         vector: &Vector,
         span: Span,
         grid: Grid,
     ) -> Result<Vector, QueryError> {
-        self.per_histogram(vector, span, grid, &mut |step, buckets, _| {
-            crate::quantile::bucket_fraction(lower[step], upper[step], buckets)
-        })
+        self.per_histogram(vector, span, grid, &Fraction { evaluator: self, lower, lower_span, upper })
     }
 
     /// `histogram_quantiles`: several quantiles, told apart by a label.
@@ -140,5 +154,54 @@ impl Evaluator<'_> {
         }
         merge_same_labels(&mut all.series)?;
         Ok(all)
+    }
+}
+
+struct Quantile<'q> {
+    evaluator: &'q Evaluator<'q>,
+    quantiles: &'q [f64],
+    quantile_span: Span,
+    span: Span,
+}
+
+impl Question for Quantile<'_> {
+    fn of_buckets(&self, step: usize, buckets: &mut Vec<Bucket>, metric: &str) -> f64 {
+        let (value, forced) = quantile::bucket_quantile(self.quantiles[step], buckets);
+        if forced {
+            self.evaluator.annotations.forced_monotonicity(self.span, metric);
+        }
+        value
+    }
+
+    fn of_native(&self, step: usize, histogram: &FloatHistogram, metric: &str) -> f64 {
+        let NativeResult { value, ignores_nans } = quantile::native_quantile(self.quantiles[step], histogram);
+        match (ignores_nans, value.is_nan()) {
+            (false, _) => {}
+            (true, true) => self.evaluator.annotations.quantile_is_nan(self.quantile_span, metric),
+            (true, false) => self.evaluator.annotations.quantile_is_skewed(self.quantile_span, metric),
+        }
+        value
+    }
+}
+
+struct Fraction<'q> {
+    evaluator: &'q Evaluator<'q>,
+    lower: &'q [f64],
+    lower_span: Span,
+    upper: &'q [f64],
+}
+
+impl Question for Fraction<'_> {
+    fn of_buckets(&self, step: usize, buckets: &mut Vec<Bucket>, _metric: &str) -> f64 {
+        quantile::bucket_fraction(self.lower[step], self.upper[step], buckets)
+    }
+
+    fn of_native(&self, step: usize, histogram: &FloatHistogram, metric: &str) -> f64 {
+        let NativeResult { value, ignores_nans } =
+            quantile::native_fraction(self.lower[step], self.upper[step], histogram);
+        if ignores_nans {
+            self.evaluator.annotations.fraction_without_nans(self.lower_span, metric);
+        }
+        value
     }
 }

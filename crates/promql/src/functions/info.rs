@@ -3,14 +3,14 @@
 //! Source: Prometheus' documentation of `info`.
 
 use bongsu_model::{Labels, LabelsBuilder, METRIC_NAME, MatchOp, Matcher};
-use bongsu_syntax::{Call, Duration, ExprKind, Extent, VectorSelector};
+use bongsu_syntax::{Call, Duration, Expr, ExprKind, Extent, VectorSelector};
 use hashbrown::HashMap;
 
 use crate::error::QueryError;
 use crate::eval::Evaluator;
 use crate::grid::Grid;
 use crate::keys::{KeyNumbers, LabelChoice};
-use crate::number::{ABSENT, is_present};
+use crate::number::is_present;
 use crate::series::{Series, Vector, merge_same_labels};
 
 /// Labels that say which target a series is of.
@@ -68,10 +68,26 @@ impl Wanted {
 }
 
 impl Evaluator<'_> {
+    /// Where samples of info series are looked for: where those of the first selector are, though info series are not moved in time
+    /// themselves.
+    fn info_bounds_ms(&self, arg: &Expr, grid: Grid) -> Result<(i64, i64), QueryError> {
+        let mut first: Option<&VectorSelector> = None;
+        arg.walk(&mut |expr| first = first.or(expr.selector()));
+        let (mut start_ms, mut end_ms) = (grid.start_ms, grid.time_ms(grid.count.saturating_sub(1)));
+        if let Some(selector) = first {
+            let offset_ms = self.offset_ms(&selector.offset)?;
+            if let Some(at) = selector.at {
+                (start_ms, end_ms) = (self.at_ms(at), self.at_ms(at));
+            }
+            (start_ms, end_ms) = (start_ms.saturating_sub(offset_ms), end_ms.saturating_sub(offset_ms));
+        }
+        Ok((start_ms.saturating_sub(self.lookback_ms).saturating_add(1), end_ms))
+    }
+
     pub(crate) fn info(&self, call: &Call, grid: Grid) -> Result<Vector, QueryError> {
         let wanted = Wanted::of(call)?;
         let base = self.eval_vector(&call.args[0], grid)?;
-        let infos = self.sample_times(&wanted.selector(), grid)?;
+        let infos = self.sample_times(&wanted.selector(), self.info_bounds_ms(&call.args[0], grid)?, grid)?;
         let identifying = IDENTIFYING.map(str::to_owned);
         let choice = LabelChoice { names: &identifying, only_these: true };
         let mut keys = KeyNumbers::default();
@@ -110,7 +126,7 @@ fn enrich(
     results: &mut Vec<Series>,
 ) -> Result<(), QueryError> {
     let mut outputs: HashMap<Vec<usize>, usize> = HashMap::new();
-    for (step, &value) in series.values.iter().enumerate().filter(|(_, value)| is_present(**value)) {
+    for step in (0..series.values.len()).filter(|&step| series.has(step)) {
         let chosen = newest(candidates, infos, step)?;
         if chosen.is_empty() && !wanted.is_optional() {
             continue;
@@ -119,13 +135,13 @@ fn enrich(
             Some(&at) => at,
             None => {
                 let labels = with_data(&series.labels, wanted, chosen.iter().map(|&place| &infos[place].labels))?;
-                let values = vec![ABSENT; series.values.len()];
-                results.push(Series { labels, drop_name: series.drop_name, values });
+                let absent = Series::absent(labels, series.values.len());
+                results.push(Series { drop_name: series.drop_name, ..absent });
                 outputs.insert(chosen, results.len() - 1);
                 results.len() - 1
             }
         };
-        results[at].values[step] = value;
+        results[at].set(step, series.cell(step));
     }
     Ok(())
 }

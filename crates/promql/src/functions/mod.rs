@@ -6,6 +6,7 @@ mod histogram;
 mod info;
 mod label;
 pub(crate) mod math;
+pub(crate) mod native;
 mod sort;
 
 pub(crate) use absent::presence;

@@ -132,22 +132,3 @@ pub(crate) fn between(a: (i64, f64), b: (i64, f64), time_ms: i64, is_counter: bo
     }
     from + (to - from) * (time_ms - a.0) as f64 / (b.0 - a.0) as f64
 }
-
-/// `x smoothed`: at each step the value on the line between the samples around it; without a later one the last value.
-pub(crate) fn smoothed_values(windows: &Windows, samples: Samples<'_>) -> Vec<f64> {
-    let value = |step: usize| {
-        let time_ms = windows.end_ms(step);
-        let after = samples.times_ms.partition_point(|&sample_ms| sample_ms <= time_ms);
-        let before = after.checked_sub(1)?;
-        let point = |place: usize| (samples.times_ms[place], samples.values[place]);
-        if samples.times_ms[before] <= time_ms.saturating_sub(windows.range_ms) {
-            return None;
-        }
-        let is_near = |&next_ms: &i64| next_ms <= time_ms.saturating_add(windows.reach_after_ms);
-        if samples.times_ms[before] == time_ms || !samples.times_ms.get(after).is_some_and(is_near) {
-            return Some(samples.values[before]);
-        }
-        Some(between(point(before), point(after), time_ms, false, false))
-    };
-    (0..windows.grid.count).map(|step| value(step).unwrap_or(ABSENT)).collect()
-}

@@ -3,6 +3,8 @@
 //! A series is decoded once; then its window moves over the arrays, step by step, with two pointers that only go forward.
 
 mod extended;
+mod extended_histograms;
+mod histograms;
 mod over_time;
 mod rate;
 mod trend;
@@ -13,14 +15,17 @@ mod tests;
 
 use std::cell::RefCell;
 
+use bongsu_model::Labels;
 use bongsu_syntax::{Call, ExprKind, Extent, FunctionId, Span};
 
 use crate::annotation::Annotations;
 use crate::budget::Budget;
 use crate::error::QueryError;
-use crate::number::ABSENT;
-use crate::series::Scalar;
-pub(crate) use extended::{shown, smoothed_values};
+use crate::number::{ABSENT, is_present};
+use crate::series::{Scalar, Series};
+pub(crate) use extended::shown;
+pub(crate) use extended_histograms::smoothed_series;
+use histograms::Remarks;
 pub(crate) use window::{Samples, Sweep, Window, Windows};
 
 /// One call of a range function, its scalar arguments evaluated.
@@ -32,6 +37,8 @@ pub(crate) struct RangeCall<'e> {
     /// The scalar arguments in order: a value for each step.
     params: Vec<Scalar>,
     args_spans: Vec<Span>,
+    /// From the first argument to the last.
+    call_span: Span,
     annotations: &'e Annotations,
     budget: &'e Budget,
 }
@@ -69,6 +76,10 @@ impl<'e> RangeCall<'e> {
             matrix_at: matrix_place(call).unwrap_or(0),
             params,
             args_spans: call.args.iter().map(|arg| arg.span).collect(),
+            call_span: Span {
+                start: call.args.first().map_or(0, |arg| arg.span.start),
+                end: call.args.last().map_or(0, |arg| arg.span.end),
+            },
             annotations,
             budget,
         })
@@ -88,16 +99,39 @@ impl<'e> RangeCall<'e> {
         }
     }
 
-    /// The function's value at every step.
+    /// Whether remarks can be about this result: counters that are histograms are known to be such.
+    pub(crate) fn may_remark_on(&self, result: &Series) -> bool {
+        result.values.iter().any(|&value| is_present(value))
+    }
+
+    /// The function's result at every step.
     ///
     /// # Errors
     /// When the query has to stop.
-    pub(crate) fn column(&self, windows: &Windows, samples: Samples<'_>) -> Result<Vec<f64>, QueryError> {
-        use FunctionId as F;
+    pub(crate) fn series(
+        &self,
+        labels: Labels,
+        windows: &Windows,
+        samples: Samples<'_>,
+    ) -> Result<Series, QueryError> {
         let sweep = Sweep { windows, samples, budget: self.budget };
-        if self.extent != Extent::Plain {
-            return extended::column(self.id, self.extent, &sweep);
+        let values = match self.extent {
+            Extent::Plain => self.column(&sweep)?,
+            extent => extended::column(self.id, extent, &sweep)?,
+        };
+        let mut series = Series::new(labels, values);
+        if !samples.histograms.is_empty() {
+            let remarks =
+                Remarks { annotations: self.annotations, span: self.args_spans[self.matrix_at], call: self.call_span };
+            histograms::Mixed { id: self.id, extent: self.extent, sweep: &sweep, remarks }.fill(&mut series)?;
         }
+        Ok(series)
+    }
+
+    /// The function of floats alone.
+    fn column(&self, sweep: &Sweep<'_>) -> Result<Vec<f64>, QueryError> {
+        use FunctionId as F;
+        let Sweep { windows, samples, .. } = *sweep;
         let range_ms = windows.range_ms;
         match self.id {
             F::Rate | F::Increase | F::Delta => {
@@ -127,7 +161,7 @@ impl<'e> RangeCall<'e> {
                 let mut scratch = Vec::new();
                 sweep.map(|w| Some(over_time::median_absolute_deviation(w, &mut scratch)))
             }
-            F::QuantileOverTime => self.quantiles(&sweep),
+            F::QuantileOverTime => self.quantiles(sweep),
             F::Deriv => sweep.map(trend::derivative),
             F::PredictLinear => sweep.map(|w| trend::predict(w, self.params[0][w.step])),
             F::DoubleExponentialSmoothing => {

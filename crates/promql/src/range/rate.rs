@@ -38,12 +38,24 @@ impl Extrapolation {
             }
         }
 
-        let (first_ms, last_ms) = (window.times_ms[0], window.times_ms[intervals]);
+        let sampled = (window.times_ms[0], window.times_ms[intervals]);
+        Some(growth * self.factor(sampled, (window.start_ms, window.end_ms), intervals, (first, growth)))
+    }
+
+    /// By how much the growth between two samples is less than that of the whole window. `counted` is what a counter had at the first
+    /// sample, and what it grew by since.
+    pub(super) fn factor(
+        self,
+        (first_ms, last_ms): (i64, i64),
+        (start_ms, end_ms): (i64, i64),
+        intervals: usize,
+        (first, growth): (f64, f64),
+    ) -> f64 {
         let sampled = seconds_between(first_ms, last_ms);
         let distance = sampled / intervals as f64;
         let near = distance * 1.1;
-        let mut to_start = seconds_between(window.start_ms, first_ms);
-        let mut to_end = seconds_between(last_ms, window.end_ms);
+        let mut to_start = seconds_between(start_ms, first_ms);
+        let mut to_end = seconds_between(last_ms, end_ms);
         if to_start >= near {
             to_start = distance / 2.0;
         }
@@ -56,8 +68,7 @@ impl Extrapolation {
         if to_end >= near {
             to_end = distance / 2.0;
         }
-        let factor = (sampled + to_start + to_end) / sampled / self.divisor;
-        Some(growth * factor)
+        (sampled + to_start + to_end) / sampled / self.divisor
     }
 }
 
@@ -89,6 +100,6 @@ pub(super) fn resets(window: &Window<'_>) -> Option<f64> {
     Some(window.values.windows(2).filter(|pair| pair[1] < pair[0]).count() as f64)
 }
 
-fn seconds_between(from_ms: i64, to_ms: i64) -> f64 {
+pub(super) fn seconds_between(from_ms: i64, to_ms: i64) -> f64 {
     (to_ms - from_ms) as f64 / 1000.0
 }

@@ -6,12 +6,14 @@ use crate::budget::{Budget, POINTS_PER_CHECK};
 use crate::error::QueryError;
 use crate::grid::Grid;
 use crate::number::ABSENT;
+use crate::series::SharedHistogram;
 
 /// Samples of one series without stale markers.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Samples<'a> {
     pub(crate) times_ms: &'a [i64],
     pub(crate) values: &'a [f64],
+    pub(crate) histograms: &'a [(i64, SharedHistogram)],
 }
 
 impl<'a> Samples<'a> {
@@ -29,7 +31,8 @@ impl<'a> Samples<'a> {
             buffer.values.truncate(kept);
             buffer.timestamps_ms.truncate(kept);
         }
-        Self { times_ms: &buffer.timestamps_ms, values: &buffer.values }
+        buffer.histograms.retain(|(_, histogram)| !histogram.is_stale());
+        Self { times_ms: &buffer.timestamps_ms, values: &buffer.values, histograms: &buffer.histograms }
     }
 }
 
