@@ -1,13 +1,16 @@
 //! One request, decompressed, walked and checked as far as that needs no series table. Reused from request to request.
 
+mod starts;
 mod walk;
 
-use bongsu_model::{Exemplar, FloatHistogram, MetricMetadata, Sample};
-use bongsu_wire::remote_write::{self, DecodeError, SeriesData, WriteRequestBuilder};
+use bongsu_model::{Exemplar, FloatHistogram, METRIC_NAME, MetricMetadata, Sample};
+use bongsu_wire::remote_write::{self, DecodeError, SeriesData, WriteRequestBuilder, v2};
 
 use crate::error::Rejections;
 use crate::record::Protocol;
+use crate::span;
 use crate::table::NO_SLOT;
+use starts::Starts;
 
 /// Memory that is kept for the next request; more is given back.
 const KEPT_BYTES_MAX: usize = 8 << 20;
@@ -23,6 +26,7 @@ pub(crate) struct Batch {
     pub(crate) series: Vec<BatchSeries>,
     samples: Vec<Sample>,
     histograms: Vec<(i64, FloatHistogram)>,
+    starts: Starts,
     exemplars: Vec<Exemplar>,
     pub(crate) metadata: Vec<(String, MetricMetadata)>,
     /// Exemplars that are not taken, whatever the store has.
@@ -90,6 +94,7 @@ impl Batch {
         self.series.clear();
         self.samples.clear();
         self.histograms.clear();
+        self.starts.clear();
         self.exemplars.clear();
         self.metadata.clear();
         (self.dropped_exemplars, self.heap_bytes) = (0, 0);
@@ -123,33 +128,84 @@ impl Batch {
 
     /// The series that are taken, with what they have.
     #[inline]
-    pub(crate) fn taken(&self) -> impl Iterator<Item = (&BatchSeries, SeriesData<'_>)> {
+    pub(crate) fn taken(&self) -> impl Iterator<Item = Taken<'_>> {
         let mut start = Ends::default();
         self.series.iter().filter_map(move |series| {
             let (from, to) = (start, series.ends);
             start = to;
-            (series.id != NO_SLOT).then(|| {
-                let data = SeriesData {
-                    samples: &self.samples[from.samples as usize..to.samples as usize],
-                    histograms: &self.histograms[from.histograms as usize..to.histograms as usize],
+            let samples = from.samples as usize..to.samples as usize;
+            let histograms = from.histograms as usize..to.histograms as usize;
+            (series.id != NO_SLOT).then(|| Taken {
+                series,
+                starts: starts::some(&self.starts.samples, samples.clone()),
+                histogram_starts: starts::some(&self.starts.histograms, histograms.clone()),
+                data: SeriesData {
+                    samples: &self.samples[samples],
+                    histograms: &self.histograms[histograms],
                     exemplars: &self.exemplars[from.exemplars as usize..to.exemplars as usize],
-                };
-                (series, data)
+                },
             })
         })
     }
 
-    /// A remote write 1.0 body of what is taken alone, so that a restart does not bring back what was refused.
-    pub(crate) fn encode_taken(&self) -> Result<Vec<u8>, DecodeError> {
+    /// A body of what is taken alone, so that a restart does not bring back what was refused.
+    pub(crate) fn encode_taken(&self) -> Result<(Protocol, Vec<u8>), DecodeError> {
+        let (protocol, request) = if self.starts.is_empty() {
+            (Protocol::RemoteWrite1, self.encode_taken_1())
+        } else {
+            (Protocol::RemoteWrite2, self.encode_taken_2())
+        };
+        let mut body = Vec::new();
+        remote_write::compress(&request, &mut body)?;
+        Ok((protocol, body))
+    }
+
+    fn encode_taken_1(&self) -> Vec<u8> {
         let mut request = WriteRequestBuilder::new();
-        for (series, data) in self.taken() {
+        for Taken { series, data, .. } in self.taken() {
             request.push_span(self.span(series), &data);
         }
         for (metric, metadata) in &self.metadata {
             request.push_metadata(metric, metadata);
         }
-        let mut body = Vec::new();
-        remote_write::compress(request.as_bytes(), &mut body)?;
-        Ok(body)
+        request.finish()
     }
+
+    /// A series stands as often as its samples have other starts; what is known of metrics stands with series without
+    /// samples, which are no series for who reads them.
+    fn encode_taken_2(&self) -> Vec<u8> {
+        let mut request = v2::RequestBuilder::new();
+        let nothing = MetricMetadata::default();
+        for taken in self.taken() {
+            let span = self.span(taken.series);
+            let Taken { starts, histogram_starts, data: SeriesData { samples, histograms, exemplars }, .. } = taken;
+            let mut push = |start_ms: i64, data| {
+                let start_ms = (start_ms != 0).then_some(start_ms);
+                request.push_series(span::pairs(span), &data, &nothing, start_ms);
+            };
+            starts::each_run(starts, samples, |start_ms, samples| {
+                push(start_ms, SeriesData { samples, ..SeriesData::default() });
+            });
+            starts::each_run(histogram_starts, histograms, |start_ms, histograms| {
+                push(start_ms, SeriesData { histograms, ..SeriesData::default() });
+            });
+            if !exemplars.is_empty() {
+                push(0, SeriesData { exemplars, ..SeriesData::default() });
+            }
+        }
+        for (metric, metadata) in &self.metadata {
+            request.push_series([(METRIC_NAME, metric.as_str())], &SeriesData::default(), metadata, None);
+        }
+        request.finish()
+    }
+}
+
+/// A series that is taken.
+pub(crate) struct Taken<'a> {
+    pub(crate) series: &'a BatchSeries,
+    pub(crate) data: SeriesData<'a>,
+    /// When the counting of the samples began, 0 when not known; there may be fewer than samples, and mostly are none.
+    pub(crate) starts: &'a [i64],
+    /// The same of the histograms.
+    pub(crate) histogram_starts: &'a [i64],
 }

@@ -222,9 +222,11 @@ impl Chunk {
         if repeats && side.has_last(timestamp_ms, histogram) {
             return grown;
         }
-        let bytes = |histogram| MAP_ENTRY_BYTES + size_of::<FloatHistogram>() + histogram::heap_bytes(histogram);
-        let before = side.maps.histograms.insert(timestamp_ms, Arc::new(histogram.clone()));
-        grown += bytes(histogram).saturating_sub(before.as_deref().map_or(0, bytes));
+        let bytes = |of: &FloatHistogram| MAP_ENTRY_BYTES + size_of::<FloatHistogram>() + histogram::heap_bytes(of);
+        let kept = Arc::new(histogram.clone());
+        let kept_bytes = bytes(&kept);
+        let before = side.maps.histograms.insert(timestamp_ms, kept);
+        grown += kept_bytes.saturating_sub(before.as_deref().map_or(0, bytes));
         grown + side.cover(timestamp_ms, start_ms)
     }
 

@@ -73,23 +73,29 @@ impl Head {
         self.bytes += bytes;
     }
 
-    /// Appends the samples of one series.
+    /// Appends the samples of one series. Of those that have no entry in `starts` it is not known when they began.
     #[inline]
-    pub(crate) fn append(&mut self, series: u32, samples: &[Sample]) {
+    pub(crate) fn append(&mut self, series: u32, samples: &[Sample], starts: &[i64]) {
         let chunk = &mut self.chunks[series as usize];
         self.active_count += usize::from(chunk.is_empty());
-        for sample in samples {
+        let (with_start, without) = samples.split_at(starts.len().min(samples.len()));
+        for (sample, start_ms) in with_start.iter().zip(starts) {
+            self.bytes += chunk.append_with_start(*sample, *start_ms);
+        }
+        for sample in without {
             self.bytes += chunk.append(*sample);
         }
         self.sample_count += samples.len() as u64;
     }
 
-    /// Appends one native histogram of a series.
-    pub(crate) fn append_histogram(&mut self, series: u32, timestamp_ms: i64, histogram: &FloatHistogram) {
+    /// Appends native histograms of one series, as [`Self::append`] does floats.
+    pub(crate) fn append_histograms(&mut self, series: u32, samples: &[(i64, FloatHistogram)], starts: &[i64]) {
         let chunk = &mut self.chunks[series as usize];
         self.active_count += usize::from(chunk.is_empty());
-        self.bytes += chunk.append_histogram(timestamp_ms, histogram, 0);
-        self.sample_count += 1;
+        for (place, (timestamp_ms, histogram)) in samples.iter().enumerate() {
+            self.bytes += chunk.append_histogram(*timestamp_ms, histogram, starts.get(place).copied().unwrap_or(0));
+        }
+        self.sample_count += samples.len() as u64;
     }
 
     /// Widens the range of times.

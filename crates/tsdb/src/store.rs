@@ -280,8 +280,9 @@ impl Inner {
             let header = RecordHeader::new(protocol, now_ms, &tenant.id);
             self.log.append(&[header.as_bytes(), body])?.1
         } else {
-            let header = RecordHeader::new(Protocol::RemoteWrite1, now_ms, &tenant.id);
-            self.log.append(&[header.as_bytes(), &batch.encode_taken()?])?.1
+            let (protocol, body) = batch.encode_taken()?;
+            let header = RecordHeader::new(protocol, now_ms, &tenant.id);
+            self.log.append(&[header.as_bytes(), &body])?.1
         };
         let applied = tenant.apply(batch, now_ms, limits);
         drop(turn);

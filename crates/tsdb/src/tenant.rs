@@ -7,7 +7,7 @@ use bongsu_log::Position;
 use bongsu_model::TenantId;
 use parking_lot::{Mutex, RwLock};
 
-use crate::batch::Batch;
+use crate::batch::{Batch, Taken};
 use crate::blocks::{self, BlockName, StoredBlock};
 use crate::durable;
 use crate::error::{Error, Rejections};
@@ -133,14 +133,14 @@ impl Tenant {
         let mut has_exemplars = false;
         if !batch.series.is_empty() {
             let mut state = self.state.write();
-            for (series, data) in batch.taken() {
+            for Taken { series, data, starts, histogram_starts } in batch.taken() {
                 if !data.samples.is_empty() {
-                    state.head.append(series.id, data.samples);
+                    state.head.append(series.id, data.samples, starts);
                     applied.samples += data.samples.len() as u64;
                 }
-                for (timestamp_ms, histogram) in data.histograms {
-                    state.head.append_histogram(series.id, *timestamp_ms, histogram);
-                    applied.histograms += 1;
+                if !data.histograms.is_empty() {
+                    state.head.append_histograms(series.id, data.histograms, histogram_starts);
+                    applied.histograms += data.histograms.len() as u64;
                 }
                 has_exemplars |= !data.exemplars.is_empty();
             }
@@ -164,7 +164,7 @@ impl Tenant {
         let table = Arc::clone(&self.state.read().head.table);
         let table = table.read();
         let mut exemplars = self.exemplars.lock();
-        for (series, data) in batch.taken().filter(|(_, data)| !data.exemplars.is_empty()) {
+        for Taken { series, data, .. } in batch.taken().filter(|taken| !taken.data.exemplars.is_empty()) {
             let labels = span::labels(table.span(series.id));
             for exemplar in data.exemplars {
                 match exemplars.add(&labels, exemplar.clone(), limits.exemplars_per_tenant_max) {

@@ -4,13 +4,13 @@ mod common;
 
 use std::collections::BTreeMap;
 
-use common::{HOUR_MS, START_MS, TestStore, labels};
+use common::{HOUR_MS, STALE_NUMBER, START_MS, TestStore, Value, labels, text};
 use proptest::prelude::*;
 
 #[derive(Clone, Debug)]
 enum Step {
-    /// Samples of some series, at minutes from the start of the story.
-    Write(Vec<(u8, Vec<(i64, u32)>)>),
+    /// Samples of some series, at minutes from the start of the story, and maybe the minute when all of them began.
+    Write(Vec<(u8, Vec<(i64, Value)>)>, Option<i64>),
     Flush,
     Merge,
     Maintain,
@@ -23,9 +23,14 @@ enum Step {
 
 fn step() -> impl Strategy<Value = Step> {
     let minute = prop_oneof![4 => 0..300_i64, 1 => -4000..4000_i64];
-    let samples = prop::collection::vec((minute, 0..100_u32), 1..8);
+    let value = prop_oneof![
+        2 => (0..100_u32).prop_map(|value| Value::Float(f64::from(value))),
+        1 => (0..=STALE_NUMBER).prop_map(Value::Histogram),
+    ];
+    let samples = prop::collection::vec((minute, value), 1..8);
+    let request = prop::collection::vec((0..6_u8, samples), 1..5);
     prop_oneof![
-        10 => prop::collection::vec((0..6_u8, samples), 1..5).prop_map(Step::Write),
+        10 => (request, prop::option::of(-100..0_i64)).prop_map(|(request, start)| Step::Write(request, start)),
         3 => Just(Step::Flush),
         2 => Just(Step::Merge),
         2 => Just(Step::Maintain),
@@ -45,19 +50,22 @@ proptest! {
     #[test]
     fn a_store_is_a_map_from_series_and_time_to_the_last_value(steps in prop::collection::vec(step(), 1..40)) {
         let mut store = TestStore::with(|options| options.retention_ms = 10_000 * HOUR_MS);
-        let mut model: BTreeMap<_, BTreeMap<i64, f64>> = BTreeMap::new();
+        let mut model: BTreeMap<_, BTreeMap<i64, String>> = BTreeMap::new();
         for step in steps {
             match step {
-                Step::Write(request) => {
+                Step::Write(request, start) => {
+                    let start_ms = start.map(|minute| START_MS + minute * 60_000);
                     let mut batch = Vec::new();
-                    for (number, samples) in request {
+                    for (number, mut samples) in request {
                         let labels = labels(&series(number));
-                        let samples: Vec<_> =
-                            samples.into_iter().map(|(minute, v)| (START_MS + minute * 60_000, f64::from(v))).collect();
-                        model.entry(labels.clone()).or_default().extend(samples.iter().copied());
+                        samples.iter_mut().for_each(|(time, _)| *time = START_MS + *time * 60_000);
+                        // As the message has them.
+                        samples.sort_by_key(|(_, value)| matches!(value, Value::Histogram(_)));
+                        let texts = samples.iter().map(|(time, value)| (*time, text(*value, start_ms.unwrap_or(0))));
+                        model.entry(labels.clone()).or_default().extend(texts);
                         batch.push((labels, samples));
                     }
-                    store.write("a", &batch).unwrap().wait().unwrap();
+                    store.write_mixed(&batch, start_ms);
                 }
                 Step::Flush => store.flush().unwrap(),
                 Step::Merge => { store.merge().unwrap(); }
@@ -66,13 +74,14 @@ proptest! {
                 Step::Close => { store.close(); store.open_again(); }
                 Step::Wait { minutes } => store.clock.advance_ms(minutes * 60_000),
             }
-            let expected: Vec<_> =
-                model.iter().map(|(labels, samples)| (labels.clone(), samples.clone().into_iter().collect::<Vec<_>>())).collect();
-            prop_assert_eq!(store.select("a", &[], i64::MIN, i64::MAX).unwrap(), expected);
+            prop_assert_eq!(&store.select_texts(i64::MIN, i64::MAX), &model);
             let (start, end) = (START_MS + 60 * 60_000, START_MS + 200 * 60_000);
-            let found: usize = store.select("a", &[], start, end).unwrap().iter().map(|(_, samples)| samples.len()).sum();
-            let expected: usize = model.values().map(|samples| samples.range(start..=end).count()).sum();
-            prop_assert_eq!(found, expected);
+            let mut some = model.clone();
+            some.values_mut().for_each(|samples| samples.retain(|time, _| (start..=end).contains(time)));
+            some.retain(|_, samples| !samples.is_empty());
+            let mut found = store.select_texts(start, end);
+            found.retain(|_, samples| !samples.is_empty());
+            prop_assert_eq!(found, some);
         }
         prop_assert!(store.report.damaged.is_empty(), "{:?}", store.report.damaged);
     }

@@ -3,7 +3,7 @@
 use bongsu_model::{Exemplar, FloatHistogram, Labels, METRIC_NAME, MetricMetadata, MetricType, Sample};
 use bongsu_wire::remote_write::{DecodeError, ExemplarError, HistogramSample, Item, TimeSeries, WriteRequest, v2};
 
-use super::{Batch, BatchSeries, TimeBounds};
+use super::{Batch, BatchSeries, TimeBounds, starts};
 use crate::error::{Refusal, RejectReason, Rejections};
 use crate::metadata::{family, text_bytes};
 use crate::span;
@@ -42,7 +42,7 @@ impl Walk<'_> {
     fn add_series_1(&mut self, series: &TimeSeries<'_>) -> Result<(), DecodeError> {
         let text = || Labels::from_pairs(series.labels().map_while(Result::ok)).to_string();
         let before = self.batch.ends();
-        self.add_samples(series.samples(), &text)?;
+        self.add_samples(series.samples().map(|sample| sample.map(|sample| (sample, 0))), &text)?;
         if series.histogram_count() > 0 {
             self.add_histograms(series.histograms(), &text)?;
         }
@@ -89,10 +89,10 @@ impl Walk<'_> {
         };
         let text = || Labels::from_pairs(labels.clone()).to_string();
         let before = self.batch.ends();
-        // Start times of samples and histograms end here: the head has no place for them yet. The log keeps them when it
-        // keeps the body as it came.
-        let floats =
-            series.samples().map(|sample| sample.map(|s| Sample { timestamp_ms: s.timestamp_ms, value: s.value }));
+        let floats = series.samples().map(|sample| {
+            let v2::Sample { timestamp_ms, value, start_ms } = sample?;
+            Ok((Sample { timestamp_ms, value }, start_ms.unwrap_or(0)))
+        });
         self.add_samples(floats, &text)?;
         if series.histogram_count() > 0 {
             self.add_histograms(series.histograms(), &text)?;
@@ -142,16 +142,16 @@ impl Walk<'_> {
     #[inline]
     fn add_samples(
         &mut self,
-        samples: impl Iterator<Item = Result<Sample, DecodeError>>,
+        samples: impl Iterator<Item = Result<(Sample, i64), DecodeError>>,
         text: Text<'_>,
     ) -> Result<(), DecodeError> {
         let first = self.batch.samples.len();
         let (mut min_ms, mut max_ms) = (i64::MAX, i64::MIN);
         for sample in samples {
-            let sample = sample?;
+            let (sample, start_ms) = sample?;
             min_ms = min_ms.min(sample.timestamp_ms);
             max_ms = max_ms.max(sample.timestamp_ms);
-            self.batch.samples.push(sample);
+            self.push_sample(sample, start_ms);
             if self.batch.samples.len().is_multiple_of(4096) {
                 self.check_memory()?;
             }
@@ -171,11 +171,19 @@ impl Walk<'_> {
 
     #[cold]
     fn refuse_outside(&mut self, first: usize, text: Text<'_>) {
-        for sample in self.batch.samples.split_off(first) {
+        let starts = &mut self.batch.starts.samples;
+        let starts = if first < starts.len() { starts.split_off(first) } else { Vec::new() };
+        for (place, sample) in self.batch.samples.split_off(first).into_iter().enumerate() {
             if self.is_inside(sample.timestamp_ms, text) {
-                self.batch.samples.push(sample);
+                self.push_sample(sample, starts.get(place).copied().unwrap_or(0));
             }
         }
+    }
+
+    #[inline]
+    fn push_sample(&mut self, sample: Sample, start_ms: i64) {
+        self.batch.samples.push(sample);
+        starts::set_last(&mut self.batch.starts.samples, self.batch.samples.len(), start_ms);
     }
 
     /// Whether a sample of this time is taken; counted when not.
@@ -199,12 +207,14 @@ impl Walk<'_> {
         text: Text<'_>,
     ) -> Result<(), DecodeError> {
         for sample in histograms {
-            let HistogramSample { timestamp_ms, histogram, offset_bytes, .. } = sample?;
+            let HistogramSample { timestamp_ms, start_ms, histogram, offset_bytes } = sample?;
             match histogram {
                 Ok(histogram) => {
                     if self.is_inside(timestamp_ms, text) {
                         self.batch.heap_bytes += histogram_bytes(&histogram);
                         self.batch.histograms.push((timestamp_ms, histogram));
+                        let count = self.batch.histograms.len();
+                        starts::set_last(&mut self.batch.starts.histograms, count, start_ms.unwrap_or(0));
                         self.cover(timestamp_ms, timestamp_ms);
                         self.check_memory()?;
                     }
@@ -248,6 +258,7 @@ impl Walk<'_> {
         let bytes = size_of_val(batch.samples.as_slice())
             + size_of_val(batch.series.as_slice())
             + size_of_val(batch.histograms.as_slice())
+            + batch.starts.bytes()
             + size_of_val(batch.exemplars.as_slice())
             + size_of_val(batch.metadata.as_slice())
             + batch.heap_bytes;
