@@ -191,7 +191,7 @@ impl Evaluator<'_> {
                 (buffer.timestamps_ms, buffer.values) = shown(matrix.selector.extent, &windows, samples);
             }
             if !buffer.is_empty() {
-                let SampleBuffer { timestamps_ms, values, histograms } = buffer;
+                let SampleBuffer { timestamps_ms, values, histograms, .. } = buffer;
                 all.push(MatrixSeries { labels: set.labels(place), timestamps_ms, values, histograms });
             }
         }
