@@ -18,15 +18,17 @@ mod decode;
 pub(crate) mod encode;
 mod exemplar;
 mod histogram;
+mod metadata;
 mod snappy;
 #[cfg(test)]
 mod tests;
 pub mod v2;
 
-pub use decode::{Item, Labels, Metadata, Samples, TimeSeries, WriteRequest, labels_of_span};
+pub use decode::{Item, Labels, Samples, TimeSeries, WriteRequest, labels_of_span};
 pub use encode::{SeriesData, WriteRequestBuilder};
 pub use exemplar::{ExemplarError, Exemplars};
 pub use histogram::{HistogramError, HistogramSample, Histograms};
+pub use metadata::Metadata;
 pub use snappy::{compress, decompress};
 
 /// Why bytes are not a remote write request.

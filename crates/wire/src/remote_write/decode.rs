@@ -1,11 +1,12 @@
 //! The walk over a `WriteRequest`.
 
-use bongsu_model::{MetricType, Sample};
+use bongsu_model::Sample;
 
 use super::DecodeError;
 use super::cursor::{Cursor, fixed64, length_delimited, varint};
 use super::exemplar::Exemplars;
 use super::histogram::Histograms;
+use super::metadata::Metadata;
 
 const REQUEST_SERIES: u64 = length_delimited(1);
 const REQUEST_METADATA: u64 = length_delimited(3);
@@ -79,30 +80,22 @@ impl std::iter::FusedIterator for WriteRequest<'_> {}
 /// One series of a request: where its labels and its samples lie. Framing is checked; what is inside is not read yet.
 #[derive(Clone, Copy, Debug)]
 pub struct TimeSeries<'a> {
-    labels: Stretch<'a>,
-    samples: Stretch<'a>,
-    /// The whole message.
-    whole: Cursor<'a>,
+    bytes: &'a [u8],
+    /// Where the message starts in the whole body.
+    base: usize,
+    labels: Extent,
+    samples: Extent,
     exemplar_count: u32,
     histogram_count: u32,
 }
 
-/// The bytes from the first field of a kind to the end of the last one.
-#[derive(Clone, Copy, Debug, Default)]
-struct Stretch<'a> {
-    bytes: &'a [u8],
-    base: usize,
+/// Where the fields of a kind are, from the first one to the end of the last one. A body has fewer than 2^32 bytes.
+#[derive(Clone, Copy, Debug)]
+struct Extent {
+    start: u32,
+    end: u32,
     count: u32,
     /// No other field is in between.
-    unbroken: bool,
-}
-
-/// A [`Stretch`] while its message is being read.
-#[derive(Clone, Copy)]
-struct Extent {
-    start: usize,
-    end: usize,
-    count: u32,
     unbroken: bool,
 }
 
@@ -111,6 +104,7 @@ impl Extent {
 
     #[inline]
     fn extend(&mut self, start: usize, end: usize) {
+        let (start, end) = (start as u32, end as u32);
         if self.count == 0 {
             self.start = start;
         } else {
@@ -119,23 +113,12 @@ impl Extent {
         self.end = end;
         self.count += 1;
     }
-
-    #[inline]
-    fn stretch<'a>(&self, cursor: &Cursor<'a>, base: usize) -> Stretch<'a> {
-        Stretch {
-            bytes: cursor.slice(self.start, self.end),
-            base: base + self.start,
-            count: self.count,
-            unbroken: self.unbroken,
-        }
-    }
 }
 
 impl<'a> TimeSeries<'a> {
     #[inline]
     fn parse(bytes: &'a [u8], base: usize) -> Result<Self, DecodeError> {
-        let whole = Cursor::new(bytes, base);
-        let mut cursor = whole;
+        let mut cursor = Cursor::new(bytes, base);
         let (mut labels, mut samples) = (Extent::EMPTY, Extent::EMPTY);
         let (mut exemplar_count, mut histogram_count) = (0, 0);
         while !cursor.at_end() {
@@ -157,8 +140,19 @@ impl<'a> TimeSeries<'a> {
                 other => cursor.skip(other)?,
             }
         }
-        let (labels, samples) = (labels.stretch(&cursor, base), samples.stretch(&cursor, base));
-        Ok(Self { labels, samples, whole, exemplar_count, histogram_count })
+        Ok(Self { bytes, base, labels, samples, exemplar_count, histogram_count })
+    }
+
+    /// A walk over a part of the message.
+    #[inline]
+    fn part(&self, extent: Extent) -> Cursor<'a> {
+        let start = extent.start as usize;
+        Cursor::new(self.slice(extent), self.base + start)
+    }
+
+    #[inline]
+    fn slice(&self, extent: Extent) -> &'a [u8] {
+        self.bytes.get(extent.start as usize..extent.end as usize).unwrap_or_default()
     }
 
     /// The raw bytes of the label fields, tags included, when they stand next to each other, as every known sender
@@ -166,21 +160,21 @@ impl<'a> TimeSeries<'a> {
     #[must_use]
     #[inline]
     pub fn label_span(&self) -> &'a [u8] {
-        if self.labels.unbroken { self.labels.bytes } else { &[] }
+        if self.labels.unbroken { self.slice(self.labels) } else { &[] }
     }
 
     /// The label pairs in the order in which they were sent, which need not be sorted; UTF-8 is checked.
     #[must_use]
     #[inline]
     pub fn labels(&self) -> Labels<'a> {
-        Labels::new(Cursor::new(self.labels.bytes, self.labels.base))
+        Labels::new(self.part(self.labels))
     }
 
     /// The float samples in the order in which they were sent.
     #[must_use]
     #[inline]
     pub fn samples(&self) -> Samples<'a> {
-        Samples { cursor: Cursor::new(self.samples.bytes, self.samples.base), failed: false }
+        Samples { cursor: self.part(self.samples), failed: false }
     }
 
     /// How many labels there are.
@@ -206,7 +200,7 @@ impl<'a> TimeSeries<'a> {
     /// The exemplars in the order in which they were sent.
     #[must_use]
     pub fn exemplars(&self) -> Exemplars<'a> {
-        Exemplars::new(self.whole, EXEMPLAR_FIELD)
+        Exemplars::new(Cursor::new(self.bytes, self.base), EXEMPLAR_FIELD)
     }
 
     /// How many native histogram samples there are.
@@ -219,7 +213,7 @@ impl<'a> TimeSeries<'a> {
     /// The native histograms in the order in which they were sent.
     #[must_use]
     pub fn histograms(&self) -> Histograms<'a> {
-        Histograms::new(self.whole, HISTOGRAM_FIELD)
+        Histograms::new(Cursor::new(self.bytes, self.base), HISTOGRAM_FIELD, None)
     }
 }
 
@@ -343,53 +337,3 @@ impl Iterator for Samples<'_> {
 }
 
 impl std::iter::FusedIterator for Samples<'_> {}
-
-/// Type, help and unit of a metric family, as sent.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Metadata<'a> {
-    /// The family's name.
-    pub metric: &'a str,
-    /// Its kind; numbers that are not known read as unknown.
-    pub metric_type: MetricType,
-    /// A sentence for people.
-    pub help: &'a str,
-    /// The unit, or "".
-    pub unit: &'a str,
-}
-
-impl<'a> Metadata<'a> {
-    fn parse(bytes: &'a [u8], base: usize) -> Result<Self, DecodeError> {
-        const TYPE: u64 = varint(1);
-        const METRIC: u64 = length_delimited(2);
-        const HELP: u64 = length_delimited(4);
-        const UNIT: u64 = length_delimited(5);
-        let mut cursor = Cursor::new(bytes, base);
-        let mut metadata = Self::default();
-        while !cursor.at_end() {
-            match cursor.varint()? {
-                TYPE => metadata.metric_type = metric_type(cursor.varint()?),
-                METRIC => metadata.metric = cursor.text()?,
-                HELP => metadata.help = cursor.text()?,
-                UNIT => metadata.unit = cursor.text()?,
-                other => cursor.skip(other)?,
-            }
-        }
-        Ok(metadata)
-    }
-}
-
-/// The kinds in the order of their protobuf numbers.
-pub(super) const METRIC_TYPES: [MetricType; 8] = [
-    MetricType::Unknown,
-    MetricType::Counter,
-    MetricType::Gauge,
-    MetricType::Histogram,
-    MetricType::GaugeHistogram,
-    MetricType::Summary,
-    MetricType::Info,
-    MetricType::StateSet,
-];
-
-pub(super) fn metric_type(number: u64) -> MetricType {
-    usize::try_from(number).ok().and_then(|place| METRIC_TYPES.get(place)).copied().unwrap_or_default()
-}

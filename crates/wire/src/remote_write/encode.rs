@@ -3,8 +3,8 @@
 use bongsu_model::{Exemplar, FloatHistogram, MetricMetadata, MetricType, Sample};
 
 use super::cursor::{fixed64, length_delimited, varint};
-use super::decode::METRIC_TYPES;
 use super::histogram::push_histogram;
+use super::metadata::METRIC_TYPES;
 
 /// What a series of a request has besides its labels.
 #[derive(Clone, Copy, Debug, Default)]

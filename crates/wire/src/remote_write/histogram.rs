@@ -239,20 +239,23 @@ pub struct Histograms<'a> {
     cursor: Cursor<'a>,
     /// Which field of the series holds them.
     tag: u64,
+    /// Of those that have no start of their own.
+    start_ms: Option<i64>,
     failed: bool,
 }
 
 impl<'a> Histograms<'a> {
     /// Walks a whole series message.
-    pub(super) fn new(series: Cursor<'a>, field: u64) -> Self {
-        Self { cursor: series, tag: length_delimited(field), failed: false }
+    pub(super) fn new(series: Cursor<'a>, field: u64, start_ms: Option<i64>) -> Self {
+        Self { cursor: series, tag: length_delimited(field), start_ms, failed: false }
     }
 
     fn advance(&mut self) -> Result<Option<HistogramSample>, DecodeError> {
         while !self.cursor.at_end() {
             let tag = self.cursor.varint()?;
             if tag == self.tag {
-                return HistogramSample::parse(self.cursor.message()?).map(Some);
+                let sample = HistogramSample::parse(self.cursor.message()?)?;
+                return Ok(Some(HistogramSample { start_ms: sample.start_ms.or(self.start_ms), ..sample }));
             }
             self.cursor.skip(tag)?;
         }

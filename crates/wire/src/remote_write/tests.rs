@@ -132,7 +132,7 @@ proptest! {
             builder.push_series(series.labels.iter().map(|l| (l.name.as_str(), l.value.as_str())), &samples);
         }
         for m in &request.metadata {
-            let metric_type = decode::METRIC_TYPES[m.metric_type as usize];
+            let metric_type = metadata::METRIC_TYPES[m.metric_type as usize];
             let metadata = MetricMetadata { metric_type, help: m.help.clone(), unit: m.unit.clone() };
             builder.push_metadata(&m.metric_family_name, &metadata);
         }

@@ -14,10 +14,12 @@
 
 mod decode;
 mod encode;
+mod points;
 mod symbols;
 #[cfg(test)]
 mod tests;
 
-pub use decode::{Exemplars, Request, Sample, Samples, SeriesIter, TimeSeries};
+pub use decode::{Request, SeriesIter, TimeSeries};
 pub use encode::RequestBuilder;
+pub use points::{Exemplars, Sample, Samples};
 pub use symbols::{LabelPairs, SymbolError};

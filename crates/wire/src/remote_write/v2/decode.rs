@@ -1,20 +1,18 @@
 //! The walk over a `Request`.
 
-use bongsu_model::{Exemplar, MetricType};
+use bongsu_model::MetricType;
 
-use super::super::cursor::{Cursor, fixed64, length_delimited, varint};
-use super::super::decode::metric_type;
-use super::super::exemplar::exemplar_labels;
+use super::super::DecodeError;
+use super::super::cursor::{Cursor, length_delimited, varint};
 use super::super::histogram::Histograms;
-use super::super::{DecodeError, ExemplarError};
+use super::super::metadata::metric_type;
+use super::points::{Exemplars, SERIES_EXEMPLAR, SERIES_SAMPLE, Samples};
 use super::symbols::{LabelPairs, PACKED, Refs, SINGLE, SymbolError, symbol};
 
 const REQUEST_SYMBOL: u64 = length_delimited(4);
 const REQUEST_SERIES: u64 = length_delimited(5);
 const HISTOGRAM_FIELD: u64 = 3;
-const SERIES_SAMPLE: u64 = length_delimited(2);
 const SERIES_HISTOGRAM: u64 = length_delimited(HISTOGRAM_FIELD);
-const SERIES_EXEMPLAR: u64 = length_delimited(4);
 
 /// A request whose table of texts has been read.
 #[derive(Clone, Debug)]
@@ -179,19 +177,19 @@ impl<'s, 'a> TimeSeries<'s, 'a> {
     pub fn samples(&self) -> Samples<'a> {
         let (start, end) = self.samples;
         let cursor = Cursor::new(self.whole.slice(start, end), self.whole.offset() + start);
-        Samples { cursor, start_ms: self.start_ms, failed: false }
+        Samples::new(cursor, self.start_ms)
     }
 
     /// The native histograms in the order in which they were sent.
     #[must_use]
     pub fn histograms(&self) -> Histograms<'a> {
-        Histograms::new(self.whole, HISTOGRAM_FIELD)
+        Histograms::new(self.whole, HISTOGRAM_FIELD, self.start_ms())
     }
 
     /// The exemplars in the order in which they were sent.
     #[must_use]
     pub fn exemplars(&self) -> Exemplars<'s, 'a> {
-        Exemplars { symbols: self.symbols, cursor: self.whole, failed: false }
+        Exemplars::new(self.symbols, self.whole)
     }
 
     /// How many float samples there are.
@@ -245,122 +243,3 @@ impl Metadata {
         Ok(())
     }
 }
-
-/// One float sample.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Sample {
-    /// Milliseconds since the Unix epoch.
-    pub timestamp_ms: i64,
-    /// The value; any bit pattern.
-    pub value: f64,
-    /// When the counting began, milliseconds since the Unix epoch, if the sender said so.
-    pub start_ms: Option<i64>,
-}
-
-/// The float samples of a series; after an error the walk is over.
-#[derive(Clone, Debug)]
-pub struct Samples<'a> {
-    cursor: Cursor<'a>,
-    start_ms: i64,
-    failed: bool,
-}
-
-impl Samples<'_> {
-    #[inline]
-    fn advance(&mut self) -> Result<Option<Sample>, DecodeError> {
-        while !self.cursor.at_end() {
-            match self.cursor.varint()? {
-                SERIES_SAMPLE => return sample(self.cursor.message()?, self.start_ms).map(Some),
-                other => self.cursor.skip(other)?,
-            }
-        }
-        Ok(None)
-    }
-}
-
-#[inline]
-fn sample(mut cursor: Cursor<'_>, series_start_ms: i64) -> Result<Sample, DecodeError> {
-    const VALUE: u64 = fixed64(1);
-    const TIMESTAMP: u64 = varint(2);
-    const START: u64 = varint(3);
-    let (mut timestamp_ms, mut value, mut start_ms) = (0, 0.0, 0);
-    while !cursor.at_end() {
-        match cursor.varint()? {
-            VALUE => value = cursor.double()?,
-            TIMESTAMP => timestamp_ms = cursor.varint()?.cast_signed(),
-            START => start_ms = cursor.varint()?.cast_signed(),
-            other => cursor.skip(other)?,
-        }
-    }
-    let start_ms = [start_ms, series_start_ms].into_iter().find(|start_ms| *start_ms != 0);
-    Ok(Sample { timestamp_ms, value, start_ms })
-}
-
-impl Iterator for Samples<'_> {
-    type Item = Result<Sample, DecodeError>;
-
-    #[inline]
-    fn next(&mut self) -> Option<Self::Item> {
-        if self.failed {
-            return None;
-        }
-        let next = self.advance();
-        self.failed = next.is_err();
-        next.transpose()
-    }
-}
-
-impl std::iter::FusedIterator for Samples<'_> {}
-
-/// The exemplars of a series; after an error of framing the walk is over.
-#[derive(Clone, Debug)]
-pub struct Exemplars<'s, 'a> {
-    symbols: &'s [&'a str],
-    cursor: Cursor<'a>,
-    failed: bool,
-}
-
-impl Exemplars<'_, '_> {
-    fn advance(&mut self) -> Result<Option<Result<Exemplar, ExemplarError>>, DecodeError> {
-        while !self.cursor.at_end() {
-            match self.cursor.varint()? {
-                SERIES_EXEMPLAR => return self.exemplar().map(Some),
-                other => self.cursor.skip(other)?,
-            }
-        }
-        Ok(None)
-    }
-
-    fn exemplar(&mut self) -> Result<Result<Exemplar, ExemplarError>, DecodeError> {
-        const VALUE: u64 = fixed64(2);
-        const TIMESTAMP: u64 = varint(3);
-        let mut cursor = self.cursor.message()?;
-        let (mut refs, mut value, mut timestamp_ms) = (Refs::default(), 0.0, 0);
-        while !cursor.at_end() {
-            let start = cursor.position();
-            match cursor.varint()? {
-                tag @ (PACKED | SINGLE) => refs.take(&mut cursor, tag, start)?,
-                VALUE => value = cursor.double()?,
-                TIMESTAMP => timestamp_ms = cursor.varint()?.cast_signed(),
-                other => cursor.skip(other)?,
-            }
-        }
-        let labels = refs.pairs(self.symbols).map_err(ExemplarError::from).and_then(exemplar_labels);
-        Ok(labels.map(|labels| Exemplar { labels, value, timestamp_ms }))
-    }
-}
-
-impl Iterator for Exemplars<'_, '_> {
-    type Item = Result<Result<Exemplar, ExemplarError>, DecodeError>;
-
-    fn next(&mut self) -> Option<Self::Item> {
-        if self.failed {
-            return None;
-        }
-        let next = self.advance();
-        self.failed = next.is_err();
-        next.transpose()
-    }
-}
-
-impl std::iter::FusedIterator for Exemplars<'_, '_> {}

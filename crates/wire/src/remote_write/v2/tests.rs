@@ -116,7 +116,7 @@ fn expected(request: &PbRequest, series: &PbSeries) -> Seen {
         samples: series.samples.iter().map(sample).collect(),
         exemplars: series.exemplars.iter().map(exemplar).collect(),
         metadata: MetricMetadata {
-            metric_type: super::super::decode::METRIC_TYPES[metadata.metric_type as usize],
+            metric_type: super::super::metadata::METRIC_TYPES[metadata.metric_type as usize],
             help: text(metadata.help_ref),
             unit: text(metadata.unit_ref),
         },
@@ -276,4 +276,15 @@ fn histograms_carry_their_start() {
     let read = series.histograms().next().unwrap().unwrap();
     assert_eq!((read.timestamp_ms, read.start_ms, read.histogram), (7, Some(3), Ok(histogram)));
     assert_eq!((series.histogram_count(), series.sample_count()), (1, 0));
+
+    // Drafts of 2.0 had one for the whole series: 5, where the histogram has none of its own.
+    for (own, expected) in [(None, 5), (Some(3), 3)] {
+        let mut message = Vec::new();
+        super::super::histogram::push_histogram(&mut message, 7, own, &FloatHistogram::default());
+        let histograms = vec![message];
+        let bytes = pb(&[""], PbSeries { histograms, created_timestamp: 5, ..PbSeries::default() });
+        let request = Request::parse(&bytes, 1 << 20).unwrap();
+        let series = request.series().next().unwrap().unwrap();
+        assert_eq!(series.histograms().next().unwrap().unwrap().start_ms, Some(expected));
+    }
 }
