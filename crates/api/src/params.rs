@@ -131,6 +131,15 @@ pub(crate) fn parse_integer(text: &str) -> Result<i64, String> {
     })
 }
 
+/// A truth value as Go's `ParseBool` reads it.
+pub(crate) fn parse_bool(text: &str) -> Result<bool, String> {
+    match text {
+        "1" | "t" | "T" | "true" | "TRUE" | "True" => Ok(true),
+        "0" | "f" | "F" | "false" | "FALSE" | "False" => Ok(false),
+        _ => Err(format!("strconv.ParseBool: parsing {text:?}: invalid syntax")),
+    }
+}
+
 /// A selector such as `up{job="a"}`, without offset, range or anything else.
 pub(crate) fn parse_selector(text: &str) -> Result<Vec<Matcher>, String> {
     let options = ParseOptions { empty_selectors: true, ..ParseOptions::default() };

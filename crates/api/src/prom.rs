@@ -65,7 +65,7 @@ pub(crate) fn routes() -> Router<Arc<Api>> {
 pub(crate) use federate::federate;
 
 /// `{"status":"success","data":…}` around a finished text.
-fn success(data: &str) -> Response {
+pub(crate) fn success(data: &str) -> Response {
     json_response(format!("{{\"status\":\"success\",\"data\":{data}}}"))
 }
 

@@ -30,7 +30,7 @@ mod writer;
 
 pub use error::Error;
 pub use footer::BlockMeta;
-pub use merge::merge;
+pub use merge::{Removed, merge, merge_without};
 pub use reader::Block;
 pub use series::LABELS_MAX;
 pub use values::Effort;

@@ -25,19 +25,44 @@ pub fn merge(
     options: WriteOptions,
     is_cancelled: &dyn Fn() -> bool,
 ) -> Result<BlockMeta, Error> {
+    merge_without(blocks, path, options, &|_, _| Vec::new(), is_cancelled)
+}
+
+/// Which ranges of time, both ends inclusive, are gone of a series in the block at a place of the list.
+pub type Removed<'a> = dyn Fn(usize, &Labels) -> Vec<(i64, i64)> + 'a;
+
+/// The same, with samples left out: `removed` is asked for each series of each block.
+///
+/// # Errors
+/// As [`merge`].
+pub fn merge_without(
+    blocks: &[Arc<Block>],
+    path: &Path,
+    options: WriteOptions,
+    removed: &Removed<'_>,
+    is_cancelled: &dyn Fn() -> bool,
+) -> Result<BlockMeta, Error> {
     let start_ms = options.start_ms_min;
     let mut writer = BlockWriter::create(path, options)?;
     let mut inputs = blocks.iter().map(|block| Input::new(block)).collect::<Result<Vec<_>, _>>()?;
-    let mut samples = SampleBuffer::default();
+    let (mut samples, mut whole) = (SampleBuffer::default(), SampleBuffer::default());
     while let Some(labels) = inputs.iter().filter_map(|input| input.labels.as_ref()).min().cloned() {
         if is_cancelled() {
             return Err(Error::Cancelled { path: path.to_owned() });
         }
         samples.clear();
         let first = samples.mark();
-        for input in inputs.iter_mut().filter(|input| input.labels.as_ref() == Some(&labels)) {
+        let of_series = |(_, input): &(usize, &mut Input)| input.labels.as_ref() == Some(&labels);
+        for (place, input) in inputs.iter_mut().enumerate().filter(of_series) {
             let middle = samples.mark();
-            input.block.read(input.series, start_ms, i64::MAX, &mut samples)?;
+            let mut gone = removed(place, &labels);
+            if gone.is_empty() {
+                input.block.read(input.series, start_ms, i64::MAX, &mut samples)?;
+            } else {
+                whole.clear();
+                input.block.read(input.series, start_ms, i64::MAX, &mut whole)?;
+                samples.extend_without(&whole, &mut gone);
+            }
             samples.overlay(first, middle);
             input.advance()?;
         }

@@ -443,3 +443,31 @@ fn prometheus_reads_from_bongsu() {
     assert_eq!(theirs.json()["data"]["result"][0]["metric"], json!({ "job": "api" }), "{}", theirs.body);
     assert_eq!(theirs.body, f.get(&path).body);
 }
+
+#[test]
+fn data_is_deleted_and_snapshots_are_taken_only_when_that_is_enabled() {
+    let f = Fixture::start(&[]);
+    for action in ["delete_series?match[]=up", "clean_tombstones", "snapshot"] {
+        let answer = f.post(&format!("/api/v1/admin/tsdb/{action}"), "text/plain", "");
+        let expected = r#"{"status":"error","errorType":"unavailable","error":"admin APIs disabled"}"#;
+        assert_eq!((answer.status, answer.body.as_str()), (503, expected), "{action}");
+    }
+    let f = Fixture::start(&["--enable-admin-api"]);
+    f.push(&sample_data(now_ms()));
+    let act = |action: &str| f.post(&format!("/api/v1/admin/tsdb/{action}"), "text/plain", "");
+    assert_eq!(act("delete_series").json()["error"], "no match[] parameter provided");
+    assert_eq!(act("delete_series?match[]=up&start=x").status, 400);
+    let up = || f.data("/api/v1/query?query=count(up)")["result"][0]["value"][1].clone();
+    assert_eq!(up(), "3");
+    assert_eq!(act("delete_series?match[]=up%7Bjob%3D%22db%22%7D&match[]=no_instance").status, 204);
+    assert_eq!(up(), "2");
+    let snapshot = act("snapshot").json()["data"]["name"].as_str().unwrap().to_owned();
+    assert_eq!(act("clean_tombstones").status, 204);
+    assert_eq!(up(), "2");
+    assert_eq!(f.data("/api/v1/series?match[]=no_instance"), json!([]));
+    assert_eq!(act("snapshot?skip_head=x").status, 400);
+
+    let dir = f.dir.path().join("data/snapshots").join(snapshot);
+    let copy = Centre::start(Path::new(env!("CARGO_BIN_EXE_bongsu")), &dir, &[]);
+    assert_eq!(copy.query("count(up)", now_ms() as f64 / 1000.0)[0]["value"][1], "2");
+}

@@ -19,6 +19,7 @@ mod sample;
 mod source;
 mod tenant;
 mod time;
+mod without;
 
 pub use batch::{Batch, Sink, SinkError};
 pub use duration::{DurationError, format_duration_ms, parse_duration_ms};

@@ -141,7 +141,8 @@ pub(crate) fn open_all(dir: &Path, damaged: &mut Vec<String>) -> Result<Found, E
     Ok(Found { blocks: kept, unopened, last_flush: names.iter().map(|name| name.last_flush).max() })
 }
 
-fn remove_file(path: &Path) -> Result<(), Error> {
+/// Deletes a file; one that is gone already is fine.
+pub(crate) fn remove_file(path: &Path) -> Result<(), Error> {
     match fs::remove_file(path) {
         Err(error) if error.kind() != io::ErrorKind::NotFound => Err(Error::io("delete", path)(error)),
         _ => Ok(()),

@@ -22,6 +22,12 @@ pub enum Error {
         /// What the system said.
         source: std::io::Error,
     },
+    /// A tenant has so many deletions that every read would have to look at all of them.
+    #[error("{max} deletions wait to be carried out, no more are taken; clean_tombstones carries them out")]
+    TooManyDeletions {
+        /// The bound.
+        max: usize,
+    },
 }
 
 impl Error {

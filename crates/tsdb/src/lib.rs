@@ -31,6 +31,8 @@ mod merge;
 mod metadata;
 mod partition;
 mod retention;
+mod snapshot;
+mod tombstones;
 
 mod error;
 mod exemplars;

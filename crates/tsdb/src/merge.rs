@@ -10,13 +10,15 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 use bongsu_block::{Effort, WriteOptions};
+use bongsu_model::Labels;
 
-use crate::blocks::{BlockName, StoredBlock};
+use crate::blocks::{self, BlockName, StoredBlock};
 use crate::durable;
 use crate::error::Error;
 use crate::partition::Partition;
 use crate::store::Inner;
 use crate::tenant::Tenant;
+use crate::tombstones::Deleted;
 
 /// A merge of an open partition: quick, little smaller than its inputs.
 const OPEN_LEVEL: u32 = 1;
@@ -63,15 +65,33 @@ impl Inner {
         let start_ms_min = self.delete_before_ms(now_ms);
         let options = WriteOptions { effort, level: plan.level, start_ms_min, ..WriteOptions::default() };
         let inputs: Vec<_> = plan.inputs.iter().map(|stored| Arc::clone(&stored.block)).collect();
-        bongsu_block::merge(&inputs, &tenant.dir.join(name.to_string()), options, is_stopped)?;
-        let merged = StoredBlock::open(&tenant.dir, name)?;
+        let tombstones = Arc::clone(&tenant.state.read().tombstones);
+        let deleted: Vec<_> = plan.inputs.iter().map(|stored| Deleted::of(&tombstones, stored)).collect();
+        let removed = |place: usize, labels: &Labels| deleted[place].ranges(labels);
+        let path = tenant.dir.join(name.to_string());
+        let meta = bongsu_block::merge_without(&inputs, &path, options, &removed, is_stopped)?;
+        let merged = if meta.series_count > 0 { Some(StoredBlock::open(&tenant.dir, name)?) } else { None };
         let _leaving = self.leaving.lock();
         // The file of a block that was rewritten alone has been replaced by the new one. Files go before the list changes: a
         // merge whose inputs cannot be deleted is done again later, as long as it takes to get rid of them.
         plan.inputs.iter().filter(|input| input.name != name).try_for_each(|input| input.delete())?;
-        tenant.replace(&plan.inputs, Some(merged));
+        if merged.is_none() {
+            // Everything was deleted: there is nothing to keep a file for.
+            blocks::remove_file(&path)?;
+        }
+        tenant.replace(&plan.inputs, merged);
         self.counters.merges.add(1);
         durable::sync_dir(&tenant.dir)
+    }
+}
+
+impl Inner {
+    /// Writes one block anew without what was deleted of it.
+    pub(crate) fn rewrite(&self, tenant: &Tenant, block: &Arc<StoredBlock>) -> Result<(), Error> {
+        let (partition, level) = (block.name.partition, block.block.meta().level);
+        let plan = Plan { partition, inputs: vec![Arc::clone(block)], level };
+        let is_stopped = || self.merges_stopped.load(Ordering::Relaxed);
+        self.carry_out(tenant, &plan, self.options.clock.now_ms(), &is_stopped)
     }
 }
 

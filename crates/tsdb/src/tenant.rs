@@ -17,6 +17,7 @@ use crate::metadata::{self, MetadataMap};
 use crate::options::Limits;
 use crate::span;
 use crate::table::NO_SLOT;
+use crate::tombstones::{self, Tombstones};
 
 /// What a new series costs besides its labels: slot, hash table, chunk, postings.
 const SERIES_BYTES: usize = 256;
@@ -48,6 +49,8 @@ pub(crate) struct State {
     head_from: Position,
     /// In order of writing; see [`blocks::sort_by_age`].
     pub(crate) blocks: Arc<Vec<Arc<StoredBlock>>>,
+    /// What was deleted and is still in blocks.
+    pub(crate) tombstones: Tombstones,
 }
 
 /// What became of a batch.
@@ -78,11 +81,14 @@ impl Tenant {
             pending_from: None,
             head_from: Position(0),
             blocks: Arc::new(found.blocks),
+            tombstones: tombstones::load(&dir, damaged),
         };
+        // Numbers that a tombstone is about are not used again, also when no block has them any more.
+        let last_flush = found.last_flush.max(state.tombstones.iter().map(|tombstone| tombstone.last_flush).max());
         let metadata = Mutex::new(load_metadata(&dir.join(METADATA_FILE), damaged));
         let (turn, state, unopened) = (Mutex::new(()), RwLock::new(state), found.unopened);
         let exemplars = Mutex::default();
-        Ok((Self { id, dir, turn, state, metadata, exemplars, unopened }, found.last_flush))
+        Ok((Self { id, dir, turn, state, metadata, exemplars, unopened }, last_flush))
     }
 
     /// Writes the metadata file when there is something new.

@@ -8,7 +8,7 @@ use serde_json::{Map, Value, json};
 
 use super::success;
 use crate::error::ApiError;
-use crate::params::Params;
+use crate::params::{Params, parse_bool};
 use crate::state::Api;
 
 /// The Prometheus version whose API is spoken. Grafana reads it to decide what it may ask for.
@@ -112,13 +112,10 @@ pub(super) async fn rules(params: Params) -> Result<Response, ApiError> {
     if !matches!(kind.as_str(), "" | "alert" | "record") {
         return Err(ApiError::bad_parameter("type", format!("not supported value {kind:?}")));
     }
-    if !matches!(
-        params.text("exclude_alerts"),
-        "" | "1" | "t" | "T" | "true" | "TRUE" | "True" | "0" | "f" | "F" | "false" | "FALSE" | "False"
-    ) {
-        let value = params.text("exclude_alerts");
-        let reason = format!("error converting exclude_alerts: strconv.ParseBool: parsing {value:?}: invalid syntax");
-        return Err(ApiError::bad_parameter("exclude_alerts", reason));
+    if let Some(text) = params.get("exclude_alerts") {
+        let refuse =
+            |error| ApiError::bad_parameter("exclude_alerts", format!("error converting exclude_alerts: {error}"));
+        parse_bool(text).map_err(refuse)?;
     }
     params.matchers().map_err(|error| ApiError::bad_parameter("match[]", error))?;
     Ok(success(r#"{"groups":[]}"#))

@@ -13,6 +13,7 @@ use crate::head::Frozen;
 use crate::span;
 use crate::table::{Order, Table};
 use crate::tenant::Tenant;
+use crate::tombstones::{Deleted, Tombstones};
 
 /// The head is copied so many series at a time, so that writes wait for microseconds.
 const COPY_SERIES: usize = 1024;
@@ -46,7 +47,7 @@ struct Part {
 }
 
 enum Samples {
-    Block(Arc<StoredBlock>),
+    Block(Arc<StoredBlock>, Deleted),
     Frozen(Arc<Frozen>),
     Head(HeadCopy),
 }
@@ -60,7 +61,7 @@ impl Selected {
         let snapshot = Snapshot::take(tenant, selection);
         let mut found = Gathered::new(selection.series_max);
         for block in snapshot.blocks.iter().filter(|block| block.overlaps(selection.start_ms, selection.end_ms)) {
-            selected.add_block(block, selection, &mut found)?;
+            selected.add_block(block, Deleted::of(&snapshot.tombstones, block), selection, &mut found)?;
         }
         if let Some(frozen) = snapshot.frozen {
             selected.add_frozen(&frozen, selection, &mut found)?;
@@ -74,6 +75,7 @@ impl Selected {
     fn add_block(
         &mut self,
         stored: &Arc<StoredBlock>,
+        deleted: Deleted,
         selection: &Selection,
         found: &mut Gathered,
     ) -> Result<(), SourceError> {
@@ -84,9 +86,11 @@ impl Selected {
         found.parts.reserve(hits.len());
         for series in hits {
             let labels = block.labels(series).map_err(|error| source_error(&error))?;
-            found.push(labels, Part { source, series })?;
+            if !deleted.is_whole(&labels, stored) {
+                found.push(labels, Part { source, series })?;
+            }
         }
-        self.sources.push(Samples::Block(Arc::clone(stored)));
+        self.sources.push(Samples::Block(Arc::clone(stored), deleted));
         Ok(())
     }
 
@@ -147,11 +151,12 @@ impl Selected {
         &self.parts[self.places[place].start..end]
     }
 
-    fn read_part(&self, part: Part, buffer: &mut SampleBuffer) -> Result<(), SourceError> {
+    fn read_part(&self, part: Part, labels: &Labels, buffer: &mut SampleBuffer) -> Result<(), SourceError> {
         let (start_ms, end_ms) = (self.start_ms, self.end_ms);
         match &self.sources[part.source as usize] {
-            Samples::Block(stored) => {
-                stored.block.read(part.series, start_ms, end_ms, buffer).map_err(|error| source_error(&error))?;
+            Samples::Block(stored, deleted) => {
+                let read = |buffer: &mut SampleBuffer| stored.block.read(part.series, start_ms, end_ms, buffer);
+                deleted.read(labels, buffer, read).map_err(|error| source_error(&error))?;
             }
             Samples::Frozen(frozen) => frozen.chunks[part.series as usize].view().read(start_ms, end_ms, buffer),
             Samples::Head(head) => head.view(part.series).read(start_ms, end_ms, buffer),
@@ -173,7 +178,7 @@ impl SeriesSet for Selected {
         let first = buffer.mark();
         for part in self.parts_of(place) {
             let middle = buffer.mark();
-            self.read_part(*part, buffer)?;
+            self.read_part(*part, &self.places[place].labels, buffer)?;
             buffer.overlay(first, middle);
         }
         Ok(())
@@ -225,6 +230,7 @@ impl Gathered {
 /// Everything that a selection reads, of one moment.
 struct Snapshot {
     blocks: Arc<Vec<Arc<StoredBlock>>>,
+    tombstones: Tombstones,
     frozen: Option<Arc<Frozen>>,
     head: HeadCopy,
 }
@@ -232,13 +238,14 @@ struct Snapshot {
 impl Snapshot {
     fn take(tenant: &Tenant, selection: &Selection) -> Self {
         loop {
-            let (blocks, frozen, generation) = {
+            let (blocks, tombstones, frozen, generation) = {
                 let state = tenant.state.read();
-                (Arc::clone(&state.blocks), state.frozen.clone(), state.head.generation)
+                let tombstones = Arc::clone(&state.tombstones);
+                (Arc::clone(&state.blocks), tombstones, state.frozen.clone(), state.head.generation)
             };
             // When the head was frozen meanwhile, its samples are where the snapshot does not look: begin again.
             if let Some(head) = HeadCopy::take(tenant, generation, selection) {
-                return Self { blocks, frozen, head };
+                return Self { blocks, tombstones, frozen, head };
             }
         }
     }

@@ -1,0 +1,52 @@
+//! Snapshots: hard links to what is on disk.
+
+use std::fs;
+use std::io;
+use std::path::Path;
+use std::sync::Arc;
+
+use crate::durable;
+use crate::error::Error;
+use crate::store::Inner;
+use crate::tenant::Tenant;
+
+/// Small files of a tenant that are replaced as a whole. Tombstones come before blocks: of a block that is being cleaned
+/// the snapshot must not have the old one without them.
+const SMALL_FILES: [&str; 2] = ["tombstones", "metadata"];
+
+impl Inner {
+    pub(crate) fn snapshot(&self, dir: &Path, with_head: bool) -> Result<(), Error> {
+        if with_head {
+            self.flush()?;
+        }
+        if let Some(parent) = dir.parent() {
+            durable::create_dir_all(parent)?;
+        }
+        fs::create_dir(dir).map_err(Error::io("create", dir))?;
+        for tenant in self.tenants.all() {
+            let target = dir.join("tenants").join(tenant.id.as_str());
+            durable::create_dir_all(&target)?;
+            self.link_tenant(&tenant, &target)?;
+            durable::sync_dir(&target)?;
+        }
+        durable::sync_dir(dir)
+    }
+
+    fn link_tenant(&self, tenant: &Tenant, target: &Path) -> Result<(), Error> {
+        for name in SMALL_FILES {
+            match fs::hard_link(tenant.dir.join(name), target.join(name)) {
+                Err(error) if error.kind() != io::ErrorKind::NotFound => {
+                    return Err(Error::io("link", &tenant.dir.join(name))(error));
+                }
+                _ => {}
+            }
+        }
+        // No block leaves meanwhile.
+        let _leaving = self.leaving.lock();
+        let blocks = Arc::clone(&tenant.state.read().blocks);
+        blocks.iter().try_for_each(|block| {
+            let link = fs::hard_link(&block.path, target.join(block.name.to_string()));
+            link.map_err(Error::io("link", &block.path))
+        })
+    }
+}

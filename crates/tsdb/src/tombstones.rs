@@ -1,0 +1,189 @@
+//! What was deleted and is still in blocks.
+//!
+//! A deletion first flushes, so that every sample it is about lies in a block, and then keeps a tombstone: matchers, a
+//! range of time, and the number of the tenant's last flush. The tombstone is about the samples that this flush and earlier
+//! ones wrote, and about none that came later. Readers leave them out; a merge leaves them out for good, block by block, as
+//! its inputs may have been written before and after. The file is drawn in `docs/formats/data-directory.md`.
+
+use std::fs;
+use std::io;
+use std::path::Path;
+use std::sync::Arc;
+
+use bongsu_model::{Labels, MatchOp, Matcher, SampleBuffer, TenantId};
+
+use crate::blocks::{self, StoredBlock};
+use crate::durable;
+use crate::error::Error;
+use crate::store::Inner;
+use crate::tenant::Tenant;
+
+mod codec;
+
+const FILE: &str = "tombstones";
+/// Deletions of a tenant that may wait: every read of a series looks at those of its blocks.
+const TOMBSTONES_MAX: usize = 1000;
+
+/// All of a tenant, shared with those who read.
+pub(crate) type Tombstones = Arc<Vec<Arc<Tombstone>>>;
+
+/// One deletion.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Tombstone {
+    /// Conditions on the labels that all have to hold.
+    pub(crate) matchers: Vec<Matcher>,
+    /// Deleted times, both inclusive.
+    pub(crate) start_ms: i64,
+    pub(crate) end_ms: i64,
+    /// Samples of this flush and of earlier ones are deleted.
+    pub(crate) last_flush: u64,
+}
+
+impl Tombstone {
+    /// Whether samples of the block may be deleted.
+    fn concerns(&self, block: &StoredBlock) -> bool {
+        block.name.last_flush <= self.last_flush && block.overlaps(self.start_ms, self.end_ms)
+    }
+
+    fn matches(&self, labels: &Labels) -> bool {
+        self.matchers.iter().all(|matcher| matcher.matches(labels.get(matcher.name()).unwrap_or("")))
+    }
+
+    /// Whether the block has a series that samples are deleted of.
+    fn hits(&self, block: &StoredBlock) -> Result<bool, Error> {
+        Ok(self.concerns(block) && !block.block.select(&self.matchers)?.is_empty())
+    }
+}
+
+/// The tombstones that concern one block.
+#[derive(Debug)]
+pub(crate) struct Deleted(Vec<Arc<Tombstone>>);
+
+impl Deleted {
+    pub(crate) fn of(tombstones: &[Arc<Tombstone>], block: &StoredBlock) -> Self {
+        Self(tombstones.iter().filter(|tombstone| tombstone.concerns(block)).cloned().collect())
+    }
+
+    /// The deleted times of a series, both ends inclusive.
+    pub(crate) fn ranges(&self, labels: &Labels) -> Vec<(i64, i64)> {
+        let hits = self.0.iter().filter(|tombstone| tombstone.matches(labels));
+        hits.map(|tombstone| (tombstone.start_ms, tombstone.end_ms)).collect()
+    }
+
+    /// Whether one deletion covers all that the block can have of a series.
+    pub(crate) fn is_whole(&self, labels: &Labels, block: &StoredBlock) -> bool {
+        let meta = block.block.meta();
+        let covers = |t: &Tombstone| t.start_ms <= meta.min_time_ms && t.end_ms >= meta.max_time_ms;
+        self.0.iter().any(|tombstone| covers(tombstone) && tombstone.matches(labels))
+    }
+
+    /// Appends what `read` appends, without what is deleted.
+    pub(crate) fn read<E>(
+        &self,
+        labels: &Labels,
+        buffer: &mut SampleBuffer,
+        read: impl FnOnce(&mut SampleBuffer) -> Result<(), E>,
+    ) -> Result<(), E> {
+        let mut removed = self.ranges(labels);
+        if removed.is_empty() {
+            return read(buffer);
+        }
+        let mut whole = SampleBuffer::default();
+        read(&mut whole)?;
+        buffer.extend_without(&whole, &mut removed);
+        Ok(())
+    }
+}
+
+impl Inner {
+    pub(crate) fn delete_series(
+        &self,
+        tenant: &TenantId,
+        matchers: &[Matcher],
+        start_ms: i64,
+        end_ms: i64,
+    ) -> Result<(), Error> {
+        let Some(tenant) = self.tenants.get(tenant) else { return Ok(()) };
+        self.flush()?;
+        let blocks = Arc::clone(&tenant.state.read().blocks);
+        let Some(last_flush) = blocks.iter().map(|block| block.name.last_flush).max() else { return Ok(()) };
+        let tombstone = Tombstone { matchers: matchers.to_vec(), start_ms, end_ms, last_flush };
+        let mut is_hit = false;
+        for block in blocks.iter() {
+            is_hit = is_hit || tombstone.hits(block)?;
+        }
+        if !is_hit {
+            return Ok(());
+        }
+        self.change_tombstones(&tenant, |list| {
+            list.push(Arc::new(tombstone));
+            if list.len() > TOMBSTONES_MAX { Err(Error::TooManyDeletions { max: TOMBSTONES_MAX }) } else { Ok(()) }
+        })
+    }
+
+    pub(crate) fn clean_tombstones(&self) -> Result<usize, Error> {
+        let _merging = self.merging.lock();
+        let mut count = 0;
+        for tenant in self.tenants.all() {
+            let (blocks, tombstones) = {
+                let state = tenant.state.read();
+                (Arc::clone(&state.blocks), Arc::clone(&state.tombstones))
+            };
+            for block in blocks.iter() {
+                let mut is_hit = false;
+                for tombstone in tombstones.iter() {
+                    is_hit = is_hit || tombstone.hits(block)?;
+                }
+                if is_hit {
+                    self.rewrite(&tenant, block)?;
+                    count += 1;
+                }
+            }
+            if !tombstones.is_empty() {
+                self.change_tombstones(&tenant, |list| {
+                    list.retain(|other| !tombstones.iter().any(|done| Arc::ptr_eq(done, other)));
+                    Ok(())
+                })?;
+            }
+        }
+        Ok(count)
+    }
+
+    /// The file changes before readers see it: what was told to be deleted is deleted after a crash, too.
+    fn change_tombstones(
+        &self,
+        tenant: &Tenant,
+        change: impl FnOnce(&mut Vec<Arc<Tombstone>>) -> Result<(), Error>,
+    ) -> Result<(), Error> {
+        let _deleting = self.deleting.lock();
+        let mut list = tenant.state.read().tombstones.to_vec();
+        change(&mut list)?;
+        let path = tenant.dir.join(FILE);
+        if list.is_empty() {
+            blocks::remove_file(&path)?;
+            durable::sync_dir(&tenant.dir)?;
+        } else {
+            durable::write_file(&path, &codec::encode(&list))?;
+        }
+        tenant.state.write().tombstones = Arc::new(list);
+        Ok(())
+    }
+}
+
+/// What the file of a tenant's directory has; without a sound file, nothing.
+pub(crate) fn load(tenant_dir: &Path, damaged: &mut Vec<String>) -> Tombstones {
+    let path = tenant_dir.join(FILE);
+    let reason = match fs::read(&path) {
+        Ok(bytes) => match codec::decode(&bytes) {
+            Ok(list) => return Arc::new(list.into_iter().map(Arc::new).collect()),
+            Err(reason) => reason,
+        },
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Tombstones::default(),
+        Err(error) => error.to_string(),
+    };
+    damaged.push(format!("deletions are not known, what they deleted may be back: {}: {reason}", path.display()));
+    Tombstones::default()
+}
+
+/// A matcher's operation as a byte of the file.
+const OPS: [MatchOp; 4] = [MatchOp::Equal, MatchOp::NotEqual, MatchOp::Regex, MatchOp::NotRegex];
