@@ -15,6 +15,7 @@ pub(crate) enum ErrorType {
     Internal,
     Unavailable,
     NotFound,
+    TooManyRequests,
 }
 
 impl ErrorType {
@@ -27,6 +28,7 @@ impl ErrorType {
             Self::Internal => "internal",
             Self::Unavailable => "unavailable",
             Self::NotFound => "not_found",
+            Self::TooManyRequests => "too_many_requests",
         }
     }
 
@@ -37,6 +39,7 @@ impl ErrorType {
             Self::Timeout | Self::Canceled | Self::Unavailable => StatusCode::SERVICE_UNAVAILABLE,
             Self::Internal => StatusCode::INTERNAL_SERVER_ERROR,
             Self::NotFound => StatusCode::NOT_FOUND,
+            Self::TooManyRequests => StatusCode::TOO_MANY_REQUESTS,
         }
     }
 }

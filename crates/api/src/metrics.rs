@@ -25,7 +25,20 @@ pub(crate) static PUSH_REJECTED: Family<2> = Family::new(
 pub(crate) static PUSH_BUSY: Counter =
     Counter::new("bongsu_push_busy_total", "Pushes answered 503 because too many bytes were in flight.");
 pub(crate) static QUERIES: Family<1> = Family::new("bongsu_queries_total", "Queries by outcome.", ["outcome"]);
-pub(crate) static QUERIES_RUNNING: Gauge = Gauge::new("bongsu_queries_running", "Queries being evaluated now.");
+pub(crate) static QUERIES_RUNNING: Gauge =
+    Gauge::new("bongsu_queries_running", "Queries being evaluated now: slots of the queue in use.");
+pub(crate) static QUERIES_WAITING: Gauge =
+    Gauge::new("bongsu_queries_waiting", "Queries that wait for a slot, or have got theirs this moment.");
+pub(crate) static QUERIES_REFUSED: Family<1> = Family::new(
+    "bongsu_queries_refused_total",
+    "Queries answered 429 or 503 because too many of their tenant, or of all, were waiting.",
+    ["line"],
+);
+pub(crate) static QUERY_QUEUE_SECONDS: Histogram<9> = Histogram::new(
+    "bongsu_query_queue_duration_seconds",
+    "Time that queries waited for a slot.",
+    [0.001, 0.005, 0.01, 0.05, 0.1, 0.5, 1.0, 5.0, 30.0],
+);
 pub(crate) static QUERY_SECONDS: Histogram<9> = Histogram::new(
     "bongsu_query_duration_seconds",
     "Evaluation time of queries.",
@@ -44,6 +57,9 @@ pub static METRICS: &[&dyn Metric] = &[
     &PUSH_BUSY,
     &QUERIES,
     &QUERIES_RUNNING,
+    &QUERIES_WAITING,
+    &QUERIES_REFUSED,
+    &QUERY_QUEUE_SECONDS,
     &QUERY_SECONDS,
 ];
 

@@ -18,17 +18,18 @@ mod targets;
 mod tsdb;
 
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use axum::Router;
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
+use bongsu_model::TenantId;
 use http::header;
-use tokio::sync::OwnedSemaphorePermit;
 
 use crate::error::{ApiError, ErrorType};
 use crate::metrics;
-use crate::state::Api;
+use crate::queue::{Full, Slot};
+use crate::state::{Api, ApiLimits};
 
 /// One table of all routes; each takes GET and, where Prometheus does, a form POST.
 pub(crate) fn routes() -> Router<Arc<Api>> {
@@ -85,35 +86,51 @@ fn json_response(body: String) -> Response {
 /// Runs engine work in a slot of the query queue. The work keeps the slot until it ends, also when its client has gone.
 async fn queued<T: Send + 'static>(
     api: &Arc<Api>,
+    tenant: &TenantId,
     timeout: Duration,
     work: impl FnOnce() -> Result<T, ApiError> + Send + 'static,
 ) -> Result<T, ApiError> {
-    let slot = tokio::time::timeout(timeout, Arc::clone(&api.query_slots).acquire_owned()).await;
-    let Ok(Ok(slot)) = slot else {
-        return Err(ApiError::new(ErrorType::Timeout, "query timed out in query queue"));
-    };
+    let slot = take_slot(api, tenant, timeout).await?;
     blocking(move || {
-        let _running = Running::start(slot);
+        let _slot = slot;
         work()
     })
     .await
 }
 
-/// A query at work: its slot is given back and the count goes down however it ends.
-struct Running {
-    _slot: OwnedSemaphorePermit,
-}
-
-impl Running {
-    fn start(slot: OwnedSemaphorePermit) -> Self {
-        metrics::QUERIES_RUNNING.add(1);
-        Self { _slot: slot }
+/// Waits for a slot of the query queue.
+async fn take_slot(api: &Api, tenant: &TenantId, timeout: Duration) -> Result<Slot, ApiError> {
+    let asked = Instant::now();
+    let place = api.queue.enter(tenant).map_err(|full| {
+        metrics::QUERIES_REFUSED.add([full.as_str()], 1);
+        full_error(full, &api.limits)
+    })?;
+    let slot = tokio::time::timeout(timeout, place.wait()).await;
+    metrics::QUERY_QUEUE_SECONDS.observe(asked.elapsed().as_secs_f64());
+    match slot {
+        Ok(Some(slot)) => Ok(slot),
+        _ => Err(ApiError::new(ErrorType::Timeout, "query timed out in query queue")),
     }
 }
 
-impl Drop for Running {
-    fn drop(&mut self) {
-        metrics::QUERIES_RUNNING.add(-1);
+fn full_error(full: Full, limits: &ApiLimits) -> ApiError {
+    match full {
+        Full::Tenant => {
+            let most = limits.queries_waiting_per_tenant_max;
+            let text = format!(
+                "too many queries of this tenant are waiting; the limit is {most} (setting \
+                 limits.queries_waiting_per_tenant): ask for fewer at a time, or raise it"
+            );
+            ApiError::new(ErrorType::TooManyRequests, text)
+        }
+        Full::Everyone => {
+            let most = limits.queries_waiting_max;
+            let text = format!(
+                "too many queries of all tenants are waiting; the limit is {most} (setting limits.queries_waiting): \
+                 try again later, or raise it"
+            );
+            ApiError::new(ErrorType::Unavailable, text)
+        }
     }
 }
 

@@ -10,6 +10,8 @@ use bongsu_telemetry::Registry;
 use bongsu_tsdb::Store;
 use tokio::sync::{Semaphore, SemaphorePermit};
 
+use crate::queue::{Queue, QueueLimits};
+
 /// Bounds of requests.
 #[derive(Clone, Debug)]
 pub struct ApiLimits {
@@ -23,6 +25,12 @@ pub struct ApiLimits {
     pub form_body_bytes_max: usize,
     /// Queries evaluated at once; further ones wait within their timeout.
     pub queries_concurrent_max: usize,
+    /// Those of one tenant.
+    pub queries_concurrent_per_tenant_max: usize,
+    /// Queries that may wait, of all tenants; more are answered 503.
+    pub queries_waiting_max: usize,
+    /// Those of one tenant; more are answered 429.
+    pub queries_waiting_per_tenant_max: usize,
     /// The longest that a query may take; also the default.
     pub query_timeout: Duration,
     /// Series that one selector, or one series request, may touch.
@@ -37,9 +45,22 @@ impl Default for ApiLimits {
             push_read_timeout: Duration::from_secs(60),
             form_body_bytes_max: 4 << 20,
             queries_concurrent_max: 20,
+            queries_concurrent_per_tenant_max: 16,
+            queries_waiting_max: 1_000,
+            queries_waiting_per_tenant_max: 200,
             query_timeout: Duration::from_secs(120),
             query_series_max: 5_000_000,
         }
+    }
+}
+
+/// Without a slot nothing could ever be answered: there is always one.
+fn queue_limits(limits: &ApiLimits) -> QueueLimits {
+    QueueLimits {
+        running_max: limits.queries_concurrent_max.max(1),
+        tenant_running_max: limits.queries_concurrent_per_tenant_max.max(1),
+        waiting_max: limits.queries_waiting_max,
+        tenant_waiting_max: limits.queries_waiting_per_tenant_max,
     }
 }
 
@@ -102,7 +123,7 @@ pub struct Api {
     pub(crate) cors_origin: Matcher,
     /// One permit per KiB of a push under way.
     pub(crate) push_slots: Semaphore,
-    pub(crate) query_slots: Arc<Semaphore>,
+    pub(crate) queue: Queue,
     ready: AtomicBool,
 }
 
@@ -112,7 +133,7 @@ impl Api {
     pub fn new(options: ApiOptions) -> Self {
         Self {
             push_slots: Semaphore::new(options.limits.push_inflight_bytes_max / 1024),
-            query_slots: Arc::new(Semaphore::new(options.limits.queries_concurrent_max)),
+            queue: Queue::new(queue_limits(&options.limits)),
             store: options.store,
             engine: Arc::new(options.engine),
             registry: options.registry,

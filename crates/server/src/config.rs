@@ -60,6 +60,12 @@ pub struct Limits {
     pub push_body_size: ByteSize,
     /// Queries evaluated at once. Default 20.
     pub queries_concurrent: usize,
+    /// Those of one tenant. Default 16.
+    pub queries_concurrent_per_tenant: usize,
+    /// Queries that may wait for their turn; more are answered 503. Default 1,000.
+    pub queries_waiting: usize,
+    /// Those of one tenant; more are answered 429. Default 200.
+    pub queries_waiting_per_tenant: usize,
     /// The longest that a query may take. Default 2m.
     pub query_timeout: Duration,
     /// Samples that a query may hold in memory at a time. Default 50,000,000.
@@ -79,6 +85,9 @@ impl Default for Limits {
             samples_ahead: Duration::from_secs(7 * 24 * 3600),
             push_body_size: ByteSize::from_bytes(16 << 20),
             queries_concurrent: 20,
+            queries_concurrent_per_tenant: 16,
+            queries_waiting: 1_000,
+            queries_waiting_per_tenant: 200,
             query_timeout: Duration::from_secs(120),
             query_samples: 50_000_000,
             query_series: 1_000_000,

@@ -138,6 +138,9 @@ fn api_limits(config: &Config) -> ApiLimits {
     ApiLimits {
         push_body_bytes_max: usize::try_from(config.limits.push_body_size.as_bytes()).unwrap_or(usize::MAX),
         queries_concurrent_max: config.limits.queries_concurrent,
+        queries_concurrent_per_tenant_max: config.limits.queries_concurrent_per_tenant,
+        queries_waiting_max: config.limits.queries_waiting,
+        queries_waiting_per_tenant_max: config.limits.queries_waiting_per_tenant,
         query_timeout: config.limits.query_timeout.as_std(),
         query_series_max: config.limits.query_series,
         ..ApiLimits::default()

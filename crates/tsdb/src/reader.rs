@@ -29,6 +29,12 @@ impl Reader {
         Self { inner, tenant }
     }
 
+    /// Whose series they are.
+    #[must_use]
+    pub fn tenant(&self) -> &TenantId {
+        &self.tenant
+    }
+
     /// What is known of the metrics, by name; the newest variant of each is the last one.
     #[must_use]
     pub fn metadata(&self) -> BTreeMap<String, Vec<MetricMetadata>> {

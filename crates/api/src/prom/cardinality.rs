@@ -26,7 +26,7 @@ const LABELS_MAX: usize = 100;
 
 pub(super) async fn label_names(State(api): State<Arc<Api>>, Tenant(tenant): Tenant, params: Params) -> Response {
     let reader = api.store.reader(&tenant);
-    let answer = queued(&api, api.limits.query_timeout, move || {
+    let answer = queued(&api, &tenant, api.limits.query_timeout, move || {
         let (matchers, limit) = question(&params)?;
         let names = reader.head_label_names(&matchers);
         let total: u64 = names.iter().map(|name| name.count).sum();
@@ -40,7 +40,7 @@ pub(super) async fn label_names(State(api): State<Arc<Api>>, Tenant(tenant): Ten
 
 pub(super) async fn label_values(State(api): State<Arc<Api>>, Tenant(tenant): Tenant, params: Params) -> Response {
     let reader = api.store.reader(&tenant);
-    let answer = queued(&api, api.limits.query_timeout, move || {
+    let answer = queued(&api, &tenant, api.limits.query_timeout, move || {
         let names = names(&params)?;
         let (matchers, limit) = question(&params)?;
         let total = reader.head_series_count(&matchers);

@@ -25,7 +25,7 @@ pub(super) async fn exemplars(
         return Err(ApiError::bad_data("end timestamp must not be before start timestamp"));
     }
     let reader = api.store.reader(&tenant);
-    queued(&api, api.limits.query_timeout, move || {
+    queued(&api, &tenant, api.limits.query_timeout, move || {
         let selectors = selectors(params.text("query"))?;
         if selectors.is_empty() {
             // An expression that selects nothing is answered without data, not with an empty list.

@@ -31,7 +31,7 @@ pub(crate) async fn federate(State(api): State<Arc<Api>>, Tenant(tenant): Tenant
     let reader = api.store.reader(&tenant);
     let (end_ms, series_max) = (api.clock.now_ms(), api.limits.query_series_max);
     let start_ms = end_ms.saturating_sub(api.engine.options().lookback_ms);
-    let text = queued(&api, api.limits.query_timeout, move || {
+    let text = queued(&api, &tenant, api.limits.query_timeout, move || {
         let selections = params.all("match[]").map(crate::params::parse_selector).collect::<Result<Vec<_>, _>>();
         let selections = selections.map_err(ApiError::bad_data)?.into_iter();
         let selections = selections.map(|matchers| Selection { matchers, start_ms, end_ms, series_max });

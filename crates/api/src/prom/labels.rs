@@ -47,7 +47,7 @@ pub(super) async fn series(
     }
     let reader = api.store.reader(&tenant);
     let series_max = api.limits.query_series_max;
-    queued(&api, api.limits.query_timeout, move || {
+    queued(&api, &tenant, api.limits.query_timeout, move || {
         let refuse = |error| ApiError::bad_parameter("match[]", error);
         let question = Question::read(&params, series_max, refuse)?;
         let mut found = reader.series(&question.matchers, question.start_ms, question.end_ms, question.count_max)?;
@@ -105,7 +105,7 @@ async fn list(
 ) -> Result<Response, ApiError> {
     let reader = api.store.reader(tenant);
     let series_max = api.limits.query_series_max;
-    queued(api, api.limits.query_timeout, move || {
+    queued(api, tenant, api.limits.query_timeout, move || {
         let question = Question::read(&params, series_max, ApiError::bad_data)?;
         let mut found = ask(&reader, &question)?;
         let warnings = question.bound(&mut found)?;

@@ -109,7 +109,7 @@ impl Job {
         };
         let (engine, reader) = (Arc::clone(&api.engine), api.store.reader(tenant));
         let asked = Instant::now();
-        let outcome = queued(api, self.timeout, move || {
+        let outcome = queued(api, tenant, self.timeout, move || {
             let start = Instant::now();
             let expr = parse(&self.text)?;
             let prepared = start.elapsed();

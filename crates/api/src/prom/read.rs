@@ -127,7 +127,8 @@ fn each_series(
 async fn samples(api: &Arc<Api>, reader: Reader, queries: Vec<Query>) -> Result<Response, ApiError> {
     let stop = StopOnDrop(Arc::default());
     let mut bounds = Bounds::new(api, &stop);
-    let body = queued(api, api.limits.query_timeout, move || {
+    let tenant = reader.tenant().clone();
+    let body = queued(api, &tenant, api.limits.query_timeout, move || {
         let mut response = ReadResponseBuilder::new();
         for query in &queries {
             each_series(&reader, query, &mut bounds, |bounds, labels, buffer| {
@@ -161,7 +162,8 @@ async fn streamed(api: &Arc<Api>, reader: Reader, queries: Vec<Query>) -> Result
     let api = Arc::clone(api);
     tokio::spawn(async move {
         let pieces = send.clone();
-        let work = queued(&api, api.limits.query_timeout, move || frames(&reader, &queries, bounds, &pieces));
+        let tenant = reader.tenant().clone();
+        let work = queued(&api, &tenant, api.limits.query_timeout, move || frames(&reader, &queries, bounds, &pieces));
         tokio::select! {
             () = send.closed() => {}
             outcome = work => if let Err(error) = outcome {

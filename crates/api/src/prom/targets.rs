@@ -81,7 +81,8 @@ pub(super) async fn alertmanagers() -> Response {
 async fn read(api: &Arc<Api>, reader: Reader) -> Result<Vec<Target>, ApiError> {
     let (end_ms, series_max) = (api.clock.now_ms(), api.limits.query_series_max);
     let start_ms = end_ms.saturating_sub(api.engine.options().lookback_ms);
-    queued(api, api.limits.query_timeout, move || {
+    let tenant = reader.tenant().clone();
+    queued(api, &tenant, api.limits.query_timeout, move || {
         let last = |name: &str| last_samples(&reader, name, (start_ms, end_ms), series_max);
         let durations = last("scrape_duration_seconds")?;
         let target = |(labels, (last_scrape_ms, value)): (Labels, (i64, f64))| Target {
