@@ -14,6 +14,7 @@ use bongsu_testkit::client::{Answer, Http};
 use bongsu_testkit::http::Connection;
 use bongsu_testkit::process::{Server, free_port, installed};
 use bongsu_testkit::push;
+use bongsu_testkit::wait::wait_for;
 use bongsu_wire::remote_read::decompress;
 use serde_json::{Value, json};
 
@@ -372,6 +373,23 @@ fn a_batch_is_answered_line_by_line_and_fails_one_by_one() {
     assert_eq!(lines[2]["errorType"], "bad_data");
     let refused = f.post("/api/v1/query_batch", "application/json", "{}");
     assert_eq!((refused.status, refused.json()["errorType"].as_str()), (400, Some("bad_data")));
+}
+
+#[test]
+fn a_client_that_goes_away_stops_its_batch() {
+    let f = Fixture::start(&[]);
+    // Six hundred million inner steps each: minutes, were they not stopped.
+    let query = "count_over_time((sum_over_time(vector(1)[1h:1s]))[2d:1s])";
+    let body = json!([{ "query": query }, { "query": query }]).to_string();
+    let running = |n: u8| f.get("/metrics").body.contains(&format!("bongsu_queries_running {n}\n")).then_some(());
+    let address = f.centre.url.trim_start_matches("http://");
+    let mut stream = TcpStream::connect(address).unwrap();
+    let head =
+        format!("POST /api/v1/query_batch HTTP/1.1\r\nHost: {address}\r\nContent-Length: {}\r\n\r\n", body.len());
+    stream.write_all((head + &body).as_bytes()).unwrap();
+    wait_for("both queries to run", Duration::from_secs(30), || running(2));
+    drop(stream);
+    wait_for("no query to run", Duration::from_secs(30), || running(0));
 }
 
 /// A `ReadRequest` for the series of a metric, compressed.

@@ -11,7 +11,7 @@
 //!  Chunk                1: first time (ms)  2: last time (ms)  3: encoding, 1 is XOR  4: data
 //! ```
 //!
-//! Float samples only. Sources: Prometheus' `prompb/remote.proto` and `types.proto`, `storage/remote/chunked.go`.
+//! Native histograms stand in `SAMPLES`, and are left out of `STREAMED_XOR_CHUNKS`. Sources: Prometheus' `prompb/remote.proto` and `types.proto`, `storage/remote/chunked.go`.
 
 mod decode;
 mod encode;

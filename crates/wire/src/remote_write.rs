@@ -17,7 +17,7 @@ pub(crate) mod cursor;
 mod decode;
 pub(crate) mod encode;
 mod exemplar;
-mod histogram;
+pub(crate) mod histogram;
 mod metadata;
 mod snappy;
 #[cfg(test)]

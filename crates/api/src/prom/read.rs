@@ -1,7 +1,7 @@
 //! Remote read: another Prometheus, Thanos or a tool asks for raw samples. Source: Prometheus'
 //! `storage/remote/read_handler.go`; the messages are described in `bongsu_wire::remote_read`.
 //!
-//! Float samples only: native histograms are left out.
+//! Streamed answers have float samples only: native histograms are left out of them.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -116,7 +116,7 @@ fn each_series(
         bounds.check()?;
         buffer.clear();
         set.read(place, &mut buffer)?;
-        if !buffer.timestamps_ms.is_empty() {
+        if !buffer.is_empty() {
             take(bounds, set.labels(place), &buffer)?;
         }
     }
@@ -132,8 +132,8 @@ async fn samples(api: &Arc<Api>, reader: Reader, queries: Vec<Query>) -> Result<
         let mut response = ReadResponseBuilder::new();
         for query in &queries {
             each_series(&reader, query, &mut bounds, |bounds, labels, buffer| {
-                bounds.count(buffer.timestamps_ms.len())?;
-                response.push_series(&labels, &buffer.timestamps_ms, &buffer.values);
+                bounds.count(buffer.len())?;
+                response.push_series(&labels, buffer);
                 if response.len() > ANSWER_BYTES_MAX {
                     let text =
                         format!("answer of more than {ANSWER_BYTES_MAX} bytes; ask for less or for streamed chunks");

@@ -3,8 +3,9 @@
 use super::xor;
 use crate::remote_write::cursor::varint;
 use crate::remote_write::encode::{push_bytes, push_label, push_sample, push_varint};
+use crate::remote_write::histogram::push_histogram;
 
-use bongsu_model::Sample;
+use bongsu_model::{Sample, SampleBuffer};
 
 /// A frame's message is ended once it has so many bytes, as in Prometheus.
 pub const FRAME_BYTES_MAX: usize = 1 << 20;
@@ -20,6 +21,7 @@ pub struct ReadResponseBuilder {
     /// The result that is being written: its length has to stand in front.
     result: Vec<u8>,
     series: Vec<u8>,
+    histogram: Vec<u8>,
 }
 
 impl ReadResponseBuilder {
@@ -29,19 +31,19 @@ impl ReadResponseBuilder {
         Self::default()
     }
 
-    /// Appends a series to the result of the current query; times ascend, and each has a value.
-    pub fn push_series<'a>(
-        &mut self,
-        labels: impl IntoIterator<Item = (&'a str, &'a str)>,
-        timestamps_ms: &[i64],
-        values: &[f64],
-    ) {
+    /// Appends a series to the result of the current query, with its floats and its native histograms.
+    pub fn push_series<'a>(&mut self, labels: impl IntoIterator<Item = (&'a str, &'a str)>, samples: &SampleBuffer) {
         self.series.clear();
         for (name, value) in labels {
             push_label(&mut self.series, name, value);
         }
-        for (timestamp_ms, value) in timestamps_ms.iter().zip(values) {
+        for (timestamp_ms, value) in samples.timestamps_ms.iter().zip(&samples.values) {
             push_sample(&mut self.series, Sample { timestamp_ms: *timestamp_ms, value: *value });
+        }
+        for (timestamp_ms, histogram) in &samples.histograms {
+            self.histogram.clear();
+            push_histogram(&mut self.histogram, *timestamp_ms, None, histogram);
+            push_bytes(&mut self.series, 4, &self.histogram);
         }
         push_bytes(&mut self.result, 1, &self.series);
     }
@@ -88,7 +90,7 @@ impl StreamedSeries {
     }
 
     /// Appends the frames of one series to `out`: one, mostly; several when its chunks are more than a frame holds. A
-    /// series without samples has no frame.
+    /// series without samples has no frame. Floats only: there is no encoder for chunks of native histograms.
     pub fn write<'a>(
         &mut self,
         query_index: usize,

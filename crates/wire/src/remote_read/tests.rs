@@ -1,6 +1,8 @@
 //! Requests in, answers out; prost is the oracle of the messages, and a chunk of Prometheus' own of the encoding.
 
-use bongsu_model::MatchOp;
+use std::sync::Arc;
+
+use bongsu_model::{FloatHistogram, MatchOp, SampleBuffer};
 use proptest::prelude::*;
 use prost::Message;
 
@@ -57,6 +59,16 @@ struct ProtoSeries {
     labels: Vec<ProtoLabel>,
     #[prost(message, repeated, tag = "2")]
     samples: Vec<ProtoSample>,
+    #[prost(message, repeated, tag = "4")]
+    histograms: Vec<ProtoHistogram>,
+}
+
+#[derive(Clone, PartialEq, Message)]
+struct ProtoHistogram {
+    #[prost(double, tag = "2")]
+    count: f64,
+    #[prost(int64, tag = "15")]
+    timestamp: i64,
 }
 
 #[derive(Clone, PartialEq, Message)]
@@ -143,7 +155,11 @@ fn bad_requests_say_what_is_wrong() {
 fn samples_stand_under_their_query() {
     let mut response = ReadResponseBuilder::new();
     assert!(response.is_empty());
-    response.push_series([("__name__", "up"), ("job", "a")], &[-1, 1000], &[1.5, f64::INFINITY]);
+    let mut samples = SampleBuffer::default();
+    samples.push(-1, 1.5);
+    samples.push(1000, f64::INFINITY);
+    samples.histograms.push((2000, Arc::new(FloatHistogram { count: 7.0, ..FloatHistogram::default() })));
+    response.push_series([("__name__", "up"), ("job", "a")], &samples);
     response.finish_result();
     response.finish_result();
     let decoded = ProtoResponse::decode(response.finish().as_slice()).unwrap();
@@ -151,6 +167,7 @@ fn samples_stand_under_their_query() {
     let series = &decoded.results[0].series[0];
     assert_eq!((series.labels[1].name.as_str(), series.labels[1].value.as_str()), ("job", "a"));
     assert_eq!((series.samples[0].timestamp, series.samples[0].value), (-1, 1.5));
+    assert_eq!((series.histograms[0].timestamp, series.histograms[0].count), (2000, 7.0));
     assert!(decoded.results[1].series.is_empty());
 }
 

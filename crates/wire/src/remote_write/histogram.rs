@@ -20,7 +20,7 @@ use super::DecodeError;
 use super::cursor::{Cursor, fixed64, length_delimited, varint};
 
 pub use check::HistogramError;
-pub(super) use encode::push_histogram;
+pub(crate) use encode::push_histogram;
 
 /// The schema of histograms with bounds of their own.
 const CUSTOM_SCHEMA: i32 = -53;

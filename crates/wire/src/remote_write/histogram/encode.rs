@@ -6,12 +6,7 @@ use super::super::cursor::{fixed64, length_delimited, varint};
 use super::super::encode::{push_bytes, push_varint};
 
 /// Appends the fields of a histogram message.
-pub(in super::super) fn push_histogram(
-    out: &mut Vec<u8>,
-    timestamp_ms: i64,
-    start_ms: Option<i64>,
-    histogram: &FloatHistogram,
-) {
+pub(crate) fn push_histogram(out: &mut Vec<u8>, timestamp_ms: i64, start_ms: Option<i64>, histogram: &FloatHistogram) {
     let reset_hint = match histogram.reset_hint {
         ResetHint::Unknown => 0,
         ResetHint::Reset => 1,
