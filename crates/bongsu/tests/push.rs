@@ -257,6 +257,8 @@ fn remote_write_1_with_histograms_and_exemplars() {
     assert_eq!(f.push("/api/v1/write", "", &push::compressed(late.as_bytes())).status, 204);
 
     for again in [true, false] {
+        assert_eq!(f.centre.query("histogram_count(latency)", 20.0)[0]["value"][1], "5");
+        assert_eq!(f.centre.query("histogram_sum(latency)", 1.0)[0]["value"][1], "3");
         let found = f.get("/api/v1/query_exemplars?query=histogram_quantile(0.9,rate(latency[5m]))&start=1&end=20");
         assert_eq!(
             found.body,
@@ -266,6 +268,10 @@ fn remote_write_1_with_histograms_and_exemplars() {
             f.kill_and_restart(&["--retention", "100y"]);
         }
     }
+    // And from a block, after a clean stop.
+    assert_eq!(f.centre.process.terminate().unwrap(), Some(0));
+    f.kill_and_restart(&["--retention", "100y"]);
+    assert_eq!(f.centre.query("histogram_count(latency)", 20.0)[0]["value"][1], "5");
     assert_eq!(f.get("/api/v1/query_exemplars?query=1%2B1").body, r#"{"status":"success"}"#);
     assert_eq!(f.get("/api/v1/query_exemplars?query=other").body, r#"{"status":"success","data":[]}"#);
     assert_eq!(f.get("/api/v1/query_exemplars?query=up&start=2&end=1").status, 400);
@@ -317,6 +323,7 @@ fn remote_write_2_with_everything() {
 
     for again in [true, false] {
         assert_eq!(f.points("requests_total[1m]", 20.0), "1@1 7@16");
+        assert_eq!(f.centre.query("histogram_avg(latency)", 1.0)[0]["value"][1], "1.5");
         assert_eq!(
             f.get("/api/v1/metadata").body,
             r#"{"status":"success","data":{"latency":[{"type":"histogram","help":"How long.","unit":""}],"requests_total":[{"type":"counter","help":"Requests served.","unit":""}]}}"#

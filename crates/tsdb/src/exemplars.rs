@@ -3,6 +3,8 @@
 //! The exemplars of one series ascend by time, then by value, in the order in which they came. Source of what is a duplicate
 //! and what is out of order: Prometheus' `tsdb/exemplar.go`.
 
+pub(crate) mod file;
+
 use std::cmp::Ordering;
 use std::collections::{HashMap, VecDeque};
 
@@ -26,6 +28,10 @@ pub(crate) struct Exemplars {
     /// The numbers of each series' entries, ascending.
     by_series: HashMap<Labels, VecDeque<u64>>,
     bytes: usize,
+    /// Grows with every change.
+    version: u64,
+    /// The version that the file has.
+    saved_version: u64,
 }
 
 #[derive(Debug)]
@@ -55,6 +61,7 @@ impl Exemplars {
         if let Some(refused) = self.by_series.get(series).and_then(|numbers| self.refuse(numbers, &exemplar)) {
             return refused;
         }
+        self.version += 1;
         self.bytes += entry_bytes(&exemplar);
         let number = self.first + self.ring.len() as u64;
         match self.by_series.get_mut(series) {
@@ -97,6 +104,17 @@ impl Exemplars {
                 self.bytes -= series_bytes(&series);
             }
         }
+    }
+
+    /// What has to be written to the file, and its version.
+    pub(crate) fn unsaved(&self) -> Option<(file::BySeries, u64)> {
+        let all = |series: &Labels| (series.clone(), self.of_series(series, i64::MIN, i64::MAX));
+        (self.version != self.saved_version).then(|| (self.by_series.keys().map(all).collect(), self.version))
+    }
+
+    /// The file has this version now.
+    pub(crate) fn mark_saved(&mut self, version: u64) {
+        self.saved_version = version;
     }
 
     /// How many there are.
@@ -209,6 +227,29 @@ mod tests {
             exemplars.add(&series, exemplar(1, 0.0, "id"), usize::MAX);
         }
         assert!(exemplars.bytes <= BYTES_MAX && (60..64).contains(&exemplars.len()), "{}", exemplars.len());
+    }
+
+    #[test]
+    fn the_file_has_them_all_and_tells_of_damage() {
+        let mut exemplars = Exemplars::default();
+        for (name, time, id) in [("a", 5, "1"), ("b", 1, "2"), ("a", 7, "3"), ("a", 7, "4")] {
+            exemplars.add(&series(name), exemplar(time, 0.0, id), 100);
+        }
+        let (all, version) = exemplars.unsaved().unwrap();
+        let bytes = file::encode(&all).unwrap();
+        exemplars.mark_saved(version);
+        assert!(exemplars.unsaved().is_none());
+        let read = file::decode(&bytes, 100).unwrap();
+        assert_eq!((ids(&read, "a"), ids(&read, "b")), ("1 3 4".into(), "2".into()));
+        assert!(read.unsaved().is_none());
+        let fewer = file::decode(&bytes, 2).unwrap();
+        assert_eq!((ids(&fewer, "a"), fewer.len()), ("3 4".into(), 2));
+        assert_eq!(file::decode(&bytes, 0).unwrap().len(), 0);
+        for at in 0..bytes.len() {
+            let mut damaged = bytes.clone();
+            damaged[at] ^= 1;
+            assert!(file::decode(&damaged, 100).is_err(), "byte {at}");
+        }
     }
 
     #[test]

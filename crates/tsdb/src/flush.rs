@@ -103,7 +103,7 @@ impl Inner {
     }
 
     fn flush_tenant(&self, tenant: &Tenant, numbers: &mut FlushNumbers) -> Result<(), Error> {
-        tenant.save_metadata()?;
+        tenant.save_files()?;
         let frozen = tenant.state.read().frozen.clone();
         let Some(frozen) = frozen else {
             tenant.register(Vec::new());

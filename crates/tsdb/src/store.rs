@@ -128,7 +128,7 @@ impl Store {
         let labels_max = &mut options.limits.label_names_per_series_max;
         *labels_max = (*labels_max).min(bongsu_block::LABELS_MAX);
         durable::create_dir_all(&options.dir.join("log"))?;
-        let tenants = Tenants::new(options.dir.join("tenants"));
+        let tenants = Tenants::new(options.dir.join("tenants"), options.limits.exemplars_per_tenant_max);
         let mut replay = Replay::new(&options, &tenants);
         let opened = Log::open(&options.dir.join("log"), options.log.clone(), &mut |_, bytes| replay.take(bytes));
         let (log, recovery) = opened?;

@@ -5,13 +5,14 @@ use std::sync::Arc;
 
 use bongsu_log::Position;
 use bongsu_model::TenantId;
+use bongsu_wire::remote_write::DecodeError;
 use parking_lot::{Mutex, RwLock};
 
 use crate::batch::{Batch, Taken};
 use crate::blocks::{self, BlockName, StoredBlock};
 use crate::durable;
 use crate::error::{Error, Rejections};
-use crate::exemplars::{Added, Exemplars};
+use crate::exemplars::{self, Added, Exemplars};
 use crate::head::{Frozen, Head};
 use crate::metadata::{self, MetadataMap};
 use crate::options::Limits;
@@ -22,12 +23,13 @@ use crate::tombstones::{self, Tombstones};
 /// What a new series costs besides its labels: slot, hash table, chunk, postings.
 const SERIES_BYTES: usize = 256;
 const METADATA_FILE: &str = "metadata";
+const EXEMPLARS_FILE: &str = "exemplars";
 
 /// See the module's text.
 #[derive(Debug)]
 pub(crate) struct Tenant {
     pub(crate) id: TenantId,
-    /// Where its blocks and its metadata file are.
+    /// Where its blocks and its other files are.
     pub(crate) dir: PathBuf,
     /// Held while a request is resolved, logged and applied, so that samples have the same order in the log and in memory.
     pub(crate) turn: Mutex<()>,
@@ -71,6 +73,7 @@ impl Tenant {
     pub(crate) fn open(
         id: TenantId,
         tenants_dir: &Path,
+        exemplars_max: usize,
         damaged: &mut Vec<String>,
     ) -> Result<(Self, Option<u64>), Error> {
         let dir = tenants_dir.join(id.as_str());
@@ -85,22 +88,34 @@ impl Tenant {
         };
         // Numbers that a tombstone is about are not used again, also when no block has them any more.
         let last_flush = found.last_flush.max(state.tombstones.iter().map(|tombstone| tombstone.last_flush).max());
-        let metadata = Mutex::new(load_metadata(&dir.join(METADATA_FILE), damaged));
+        let metadata = load(&dir.join(METADATA_FILE), damaged, MetadataMap::decode);
+        let exemplars = load(&dir.join(EXEMPLARS_FILE), damaged, |bytes| exemplars::file::decode(bytes, exemplars_max));
+        let (metadata, exemplars) = (Mutex::new(metadata), Mutex::new(exemplars));
         let (turn, state, unopened) = (Mutex::new(()), RwLock::new(state), found.unopened);
-        let exemplars = Mutex::default();
         Ok((Self { id, dir, turn, state, metadata, exemplars, unopened }, last_flush))
     }
 
-    /// Writes the metadata file when there is something new.
-    pub(crate) fn save_metadata(&self) -> Result<(), Error> {
-        let Some((metrics, version)) = self.metadata.lock().unsaved() else { return Ok(()) };
-        let path = self.dir.join(METADATA_FILE);
-        let content = metadata::encode(&metrics)
-            .map_err(|error| Error::io("encode", &path)(std::io::Error::other(error.to_string())))?;
-        durable::create_dir_all(&self.dir)?;
-        durable::write_file(&path, &content)?;
-        self.metadata.lock().mark_saved(version);
+    /// Writes the files of metadata and of exemplars when there is something new.
+    pub(crate) fn save_files(&self) -> Result<(), Error> {
+        // Not in the condition itself: its lock would be held while the file is written.
+        let unsaved = self.metadata.lock().unsaved();
+        if let Some((metrics, version)) = unsaved {
+            self.save(METADATA_FILE, metadata::encode(&metrics))?;
+            self.metadata.lock().mark_saved(version);
+        }
+        let unsaved = self.exemplars.lock().unsaved();
+        if let Some((all, version)) = unsaved {
+            self.save(EXEMPLARS_FILE, exemplars::file::encode(&all))?;
+            self.exemplars.lock().mark_saved(version);
+        }
         Ok(())
+    }
+
+    fn save(&self, name: &str, content: Result<Vec<u8>, DecodeError>) -> Result<(), Error> {
+        let path = self.dir.join(name);
+        let content = content.map_err(|error| Error::io("encode", &path)(std::io::Error::other(error.to_string())))?;
+        durable::create_dir_all(&self.dir)?;
+        durable::write_file(&path, &content)
     }
 
     /// Finds or makes the series of a batch. Without limits, only what cannot be stored at all is refused.
@@ -214,18 +229,18 @@ impl Tenant {
     }
 }
 
-/// The metadata of the file; without a sound file, none.
-fn load_metadata(path: &Path, damaged: &mut Vec<String>) -> MetadataMap {
+/// The content of a file; without a sound file, none.
+fn load<T: Default>(path: &Path, damaged: &mut Vec<String>, decode: impl FnOnce(&[u8]) -> Result<T, String>) -> T {
     let reason = match std::fs::read(path) {
-        Ok(bytes) => match MetadataMap::decode(&bytes) {
-            Ok(metadata) => return metadata,
+        Ok(bytes) => match decode(&bytes) {
+            Ok(content) => return content,
             Err(reason) => reason,
         },
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return MetadataMap::default(),
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return T::default(),
         Err(error) => error.to_string(),
     };
-    damaged.push(format!("metadata file {}: {reason}", path.display()));
-    MetadataMap::default()
+    damaged.push(format!("{}: {reason}", path.display()));
+    T::default()
 }
 
 /// A seed that nobody outside can know.

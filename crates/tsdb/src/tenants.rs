@@ -16,14 +16,16 @@ use crate::tenant::Tenant;
 #[derive(Debug)]
 pub(crate) struct Tenants {
     dir: PathBuf,
+    /// Exemplars that each may keep.
+    exemplars_max: usize,
     by_id: RwLock<HashMap<TenantId, Arc<Tenant>>>,
     /// Held for the first request of a new tenant, so that there is one of each.
     pub(crate) founding: Mutex<()>,
 }
 
 impl Tenants {
-    pub(crate) fn new(dir: PathBuf) -> Self {
-        Self { dir, by_id: RwLock::default(), founding: Mutex::default() }
+    pub(crate) fn new(dir: PathBuf, exemplars_max: usize) -> Self {
+        Self { dir, exemplars_max, by_id: RwLock::default(), founding: Mutex::default() }
     }
 
     pub(crate) fn get(&self, id: &TenantId) -> Option<Arc<Tenant>> {
@@ -47,7 +49,7 @@ impl Tenants {
             let message = format!("new tenant {id} is beyond the limit of {tenants_max} tenants");
             return Err(WriteError::new(WriteErrorKind::Limit, message));
         }
-        let opened = Tenant::open(id.clone(), &self.dir, &mut Vec::new());
+        let opened = Tenant::open(id.clone(), &self.dir, self.exemplars_max, &mut Vec::new());
         opened.map(|(tenant, _)| Arc::new(tenant)).map_err(|error| WriteError::new(WriteErrorKind::Unavailable, error))
     }
 
@@ -62,7 +64,7 @@ impl Tenants {
         if let Some(tenant) = by_id.get(id) {
             return Ok((Arc::clone(tenant), None));
         }
-        let (tenant, last_flush) = Tenant::open(id.clone(), &self.dir, damaged)?;
+        let (tenant, last_flush) = Tenant::open(id.clone(), &self.dir, self.exemplars_max, damaged)?;
         let tenant = Arc::new(tenant);
         by_id.insert(id.clone(), Arc::clone(&tenant));
         Ok((tenant, last_flush))

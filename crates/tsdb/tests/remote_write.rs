@@ -175,6 +175,18 @@ fn exemplars_are_kept_found_and_forgotten() {
     push(&store, "m job=a", only(&[exemplar(3, 1.0, "w")]));
     assert_eq!(exemplars_of(&store, "m"), [r#"m{job="a"}: 1/z 3/w"#, r#"m{job="b"}: 5/y"#]);
     assert_eq!((store.stats().held_exemplars, store.stats().exemplars), (3, 1));
+    // When the log is cut, a file has them.
+    store.flush().unwrap();
+    push(&store, "m job=a", only(&[exemplar(4, 1.0, "v")]));
+    for _ in 0..2 {
+        assert_eq!(exemplars_of(&store, "m"), [r#"m{job="a"}: 1/z 3/w 4/v"#]);
+        store.close();
+        store.open_again();
+    }
+    std::fs::write(store.tenant_dir("a").join("exemplars"), b"BGSEXEM1 damaged").unwrap();
+    store.kill_and_reopen();
+    assert!(store.report.damaged[0].ends_with("exemplars: checksum mismatch"), "{:?}", store.report.damaged);
+    assert!(exemplars_of(&store, "m").is_empty());
     let none = store.reader(&tenant("a")).exemplars(&[vec![]], START_MS + 6, i64::MAX);
     assert!(none.is_empty(), "{none:?}");
 }
