@@ -12,7 +12,7 @@ use crate::tenant::Tenant;
 
 /// Small files of a tenant that are replaced as a whole. Tombstones come before blocks: of a block that is being cleaned
 /// the snapshot must not have the old one without them.
-const SMALL_FILES: [&str; 2] = ["tombstones", "metadata"];
+const SMALL_FILES: [&str; 3] = ["tombstones", "metadata", "exemplars"];
 
 impl Inner {
     pub(crate) fn snapshot(&self, dir: &Path, with_head: bool) -> Result<(), Error> {
