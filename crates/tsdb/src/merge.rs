@@ -18,7 +18,7 @@ use crate::error::Error;
 use crate::partition::Partition;
 use crate::store::Inner;
 use crate::tenant::Tenant;
-use crate::tombstones::Deleted;
+use crate::tombstones::{self, Deleted};
 
 /// A merge of an open partition: quick, little smaller than its inputs.
 const OPEN_LEVEL: u32 = 1;
@@ -72,6 +72,10 @@ impl Inner {
         let meta = bongsu_block::merge_without(&inputs, &path, options, &removed, is_stopped)?;
         let merged = if meta.series_count > 0 { Some(StoredBlock::open(&tenant.dir, name)?) } else { None };
         let _leaving = self.leaving.lock();
+        if tombstones::are_missed(&tombstones, &tenant.state.read().tombstones, &plan.inputs, name) {
+            // Deleted meanwhile: the same merge is done again, without the samples.
+            return blocks::remove_file(&path);
+        }
         // The file of a block that was rewritten alone has been replaced by the new one. Files go before the list changes: a
         // merge whose inputs cannot be deleted is done again later, as long as it takes to get rid of them.
         plan.inputs.iter().filter(|input| input.name != name).try_for_each(|input| input.delete())?;

@@ -7,15 +7,26 @@ use std::sync::Arc;
 
 use crate::durable;
 use crate::error::Error;
-use crate::store::Inner;
+use crate::store::{Inner, Store};
 use crate::tenant::Tenant;
 
 /// Small files of a tenant that are replaced as a whole. Tombstones come before blocks: of a block that is being cleaned
 /// the snapshot must not have the old one without them.
 const SMALL_FILES: [&str; 3] = ["tombstones", "metadata", "exemplars"];
 
+impl Store {
+    /// Puts hard links to all blocks of all tenants under `dir`, which becomes a data directory of its own: what a backup
+    /// copies in peace. With `with_head`, everything in memory goes to blocks first.
+    ///
+    /// # Errors
+    /// When memory cannot be written to blocks, when `dir` is there already, or on another file system.
+    pub fn snapshot(&self, dir: &Path, with_head: bool) -> Result<(), Error> {
+        self.inner.snapshot(dir, with_head)
+    }
+}
+
 impl Inner {
-    pub(crate) fn snapshot(&self, dir: &Path, with_head: bool) -> Result<(), Error> {
+    fn snapshot(&self, dir: &Path, with_head: bool) -> Result<(), Error> {
         if with_head {
             self.flush()?;
         }

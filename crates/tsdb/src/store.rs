@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering};
 
 use bongsu_log::{Commit, Log, Recovery};
-use bongsu_model::{Matcher, TenantId};
+use bongsu_model::TenantId;
 use parking_lot::{Mutex, RwLock};
 
 use crate::batch::{Batch, TimeBounds};
@@ -31,7 +31,7 @@ const REPORTED_MAX: usize = 100;
 /// The store of all tenants. Methods take `&self` and may be called from any thread; clones are the same store.
 #[derive(Clone)]
 pub struct Store {
-    inner: Arc<Inner>,
+    pub(crate) inner: Arc<Inner>,
 }
 
 pub(crate) struct Inner {
@@ -205,41 +205,6 @@ impl Store {
     /// Gives up the merge under way, for good: the process ends. The blocks stay as they were.
     pub fn stop_merges(&self) {
         self.inner.merges_stopped.store(true, Ordering::Relaxed);
-    }
-
-    /// Deletes the samples that are there now from `start_ms` to `end_ms`, both inclusive, of the series of a tenant that
-    /// fulfil all matchers. What is written later stays. Everything in memory goes to blocks first; the samples are gone
-    /// for readers at once, from the disk with the next merge of their block or with
-    /// [`clean_tombstones`](Self::clean_tombstones). Names and values that only deleted series had may show until then.
-    ///
-    /// # Errors
-    /// When files cannot be written, or too many deletions wait to be carried out; nothing is deleted then.
-    pub fn delete_series(
-        &self,
-        tenant: &TenantId,
-        matchers: &[Matcher],
-        start_ms: i64,
-        end_ms: i64,
-    ) -> Result<(), Error> {
-        self.inner.delete_series(tenant, matchers, start_ms, end_ms)
-    }
-
-    /// Writes the blocks that have deleted samples anew, without them, of all tenants. Returns how many. Takes as long as a
-    /// merge of these blocks.
-    ///
-    /// # Errors
-    /// When a block cannot be read or written; the samples stay deleted for readers.
-    pub fn clean_tombstones(&self) -> Result<usize, Error> {
-        self.inner.clean_tombstones()
-    }
-
-    /// Puts hard links to all blocks of all tenants under `dir`, which becomes a data directory of its own: what a backup
-    /// copies in peace. With `with_head`, everything in memory goes to blocks first.
-    ///
-    /// # Errors
-    /// When memory cannot be written to blocks, when `dir` is there already, or on another file system.
-    pub fn snapshot(&self, dir: &Path, with_head: bool) -> Result<(), Error> {
-        self.inner.snapshot(dir, with_head)
     }
 
     /// The data directory.

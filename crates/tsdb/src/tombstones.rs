@@ -12,10 +12,10 @@ use std::sync::Arc;
 
 use bongsu_model::{Labels, MatchOp, Matcher, SampleBuffer, TenantId};
 
-use crate::blocks::{self, StoredBlock};
+use crate::blocks::{self, BlockName, StoredBlock};
 use crate::durable;
 use crate::error::Error;
-use crate::store::Inner;
+use crate::store::{Inner, Store};
 use crate::tenant::Tenant;
 
 mod codec;
@@ -95,16 +95,48 @@ impl Deleted {
     }
 }
 
-impl Inner {
-    pub(crate) fn delete_series(
+impl Store {
+    /// Deletes the samples that are there now from `start_ms` to `end_ms`, both inclusive, of the series of a tenant that
+    /// fulfil all matchers. What is written later stays. Everything in memory goes to blocks first; the samples are gone
+    /// for readers at once, from the disk with the next merge of their block or with
+    /// [`clean_tombstones`](Self::clean_tombstones). Names and values that only deleted series had may show until then.
+    ///
+    /// # Errors
+    /// When files cannot be written, or too many deletions wait to be carried out; nothing is deleted then.
+    pub fn delete_series(
         &self,
         tenant: &TenantId,
         matchers: &[Matcher],
         start_ms: i64,
         end_ms: i64,
     ) -> Result<(), Error> {
+        self.inner.delete_series(tenant, matchers, (start_ms, end_ms))
+    }
+
+    /// Writes the blocks that have deleted samples anew, without them, of all tenants. Returns how many. Takes as long as a
+    /// merge of these blocks.
+    ///
+    /// # Errors
+    /// When a block cannot be read or written; the samples stay deleted for readers.
+    pub fn clean_tombstones(&self) -> Result<usize, Error> {
+        self.inner.clean_tombstones()
+    }
+}
+
+impl Inner {
+    fn delete_series(
+        &self,
+        tenant: &TenantId,
+        matchers: &[Matcher],
+        (start_ms, end_ms): (i64, i64),
+    ) -> Result<(), Error> {
         let Some(tenant) = self.tenants.get(tenant) else { return Ok(()) };
+        if end_ms < start_ms {
+            return Ok(());
+        }
         self.flush()?;
+        // From the number of the last flush to the published tombstone no merge ends: see `are_missed`.
+        let _leaving = self.leaving.lock();
         let blocks = Arc::clone(&tenant.state.read().blocks);
         let Some(last_flush) = blocks.iter().map(|block| block.name.last_flush).max() else { return Ok(()) };
         let tombstone = Tombstone { matchers: matchers.to_vec(), start_ms, end_ms, last_flush };
@@ -121,7 +153,7 @@ impl Inner {
         })
     }
 
-    pub(crate) fn clean_tombstones(&self) -> Result<usize, Error> {
+    fn clean_tombstones(&self) -> Result<usize, Error> {
         let _merging = self.merging.lock();
         let mut count = 0;
         for tenant in self.tenants.all() {
@@ -170,6 +202,19 @@ impl Inner {
     }
 }
 
+/// Whether a merge that knew the `old` tombstones has taken samples that a newer one deletes to where that one does not
+/// reach: into a block that has later flushes, too.
+pub(crate) fn are_missed(
+    old: &[Arc<Tombstone>],
+    new: &[Arc<Tombstone>],
+    inputs: &[Arc<StoredBlock>],
+    merged: BlockName,
+) -> bool {
+    let added = new.iter().filter(|tombstone| !old.iter().any(|known| Arc::ptr_eq(known, tombstone)));
+    let mut out_of_reach = added.filter(|tombstone| tombstone.last_flush < merged.last_flush);
+    out_of_reach.any(|tombstone| inputs.iter().any(|input| tombstone.concerns(input)))
+}
+
 /// What the file of a tenant's directory has; without a sound file, nothing.
 pub(crate) fn load(tenant_dir: &Path, damaged: &mut Vec<String>) -> Tombstones {
     let path = tenant_dir.join(FILE);
@@ -187,3 +232,37 @@ pub(crate) fn load(tenant_dir: &Path, damaged: &mut Vec<String>) -> Tombstones {
 
 /// A matcher's operation as a byte of the file.
 const OPS: [MatchOp; 4] = [MatchOp::Equal, MatchOp::NotEqual, MatchOp::Regex, MatchOp::NotRegex];
+
+#[cfg(test)]
+mod tests {
+    use bongsu_block::{BlockWriter, WriteOptions};
+
+    use super::*;
+    use crate::partition::Partition;
+
+    /// A block with one sample of `m` at time 0.
+    fn block(dir: &Path, first_flush: u64, last_flush: u64) -> Arc<StoredBlock> {
+        let name = BlockName { partition: Partition::for_flush(0, 0), first_flush, last_flush };
+        let mut samples = SampleBuffer::default();
+        samples.push(0, 1.0);
+        let mut writer = BlockWriter::create(&dir.join(name.to_string()), WriteOptions::default()).unwrap();
+        writer.push(&Labels::from_pairs([("__name__", "m")]), &samples).unwrap();
+        writer.finish().unwrap();
+        StoredBlock::open(dir, name).unwrap()
+    }
+
+    #[test]
+    fn a_merge_misses_a_deletion_that_came_while_it_ran_and_does_not_reach_its_result() {
+        let dir = tempfile::tempdir().unwrap();
+        let inputs = [block(dir.path(), 1, 1), block(dir.path(), 2, 2)];
+        let merged = BlockName { first_flush: 1, last_flush: 2, ..inputs[0].name };
+        let tombstone = |start_ms: i64, last_flush: u64| {
+            Arc::new(Tombstone { matchers: Vec::new(), start_ms, end_ms: start_ms + 10, last_flush })
+        };
+        let known = vec![tombstone(0, 1)];
+        assert!(!are_missed(&known, &known, &inputs, merged), "the merge has left its samples out");
+        assert!(are_missed(&known, &[known.clone(), vec![tombstone(0, 1)]].concat(), &inputs, merged));
+        assert!(!are_missed(&[], &[tombstone(0, 2)], &inputs, merged), "it reaches the result");
+        assert!(!are_missed(&[], &[tombstone(5, 1)], &inputs, merged), "it concerns no input");
+    }
+}
