@@ -34,6 +34,7 @@ pub struct Request {
 pub struct Generator {
     hosts: Vec<Host>,
     next_ms: i64,
+    interval_ms: i64,
     random: Random,
     builder: WriteRequestBuilder,
 }
@@ -56,9 +57,21 @@ impl Generator {
     /// Hosts whose first scrape is at `start_ms`, each a little later in the interval.
     #[must_use]
     pub fn new(host_count: u32, start_ms: i64) -> Self {
-        let mut random = Random(0x5eed);
-        let hosts = (0..host_count).map(|number| Host::new(number, &mut random)).collect();
-        Self { hosts, next_ms: start_ms, random, builder: WriteRequestBuilder::new() }
+        Self::of_hosts(0..host_count, start_ms, INTERVAL_MS)
+    }
+
+    /// Hosts of these numbers, scraped at another interval.
+    #[must_use]
+    pub fn of_hosts(numbers: std::ops::Range<u32>, start_ms: i64, interval_ms: i64) -> Self {
+        let mut random = Random(0x5eed + u64::from(numbers.start));
+        let hosts = numbers.map(|number| Host::new(number, &mut random)).collect();
+        Self { hosts, next_ms: start_ms, interval_ms, random, builder: WriteRequestBuilder::new() }
+    }
+
+    /// When the next scrape begins.
+    #[must_use]
+    pub fn next_ms(&self) -> i64 {
+        self.next_ms
     }
 
     /// The next scrape of each host, two hosts a request; series stand in the same order every time.
@@ -77,7 +90,7 @@ impl Generator {
             body.shrink_to_fit();
             requests.push(Request { body, samples: (hosts.len() * SERIES_PER_HOST) as u64 });
         }
-        self.next_ms += INTERVAL_MS;
+        self.next_ms += self.interval_ms;
         Ok(requests)
     }
 }

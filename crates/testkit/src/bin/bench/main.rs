@@ -4,6 +4,7 @@
 //! shifts the figures little.
 
 mod contender;
+mod dashboards;
 mod queries;
 mod report;
 
@@ -40,19 +41,41 @@ struct Arguments {
     /// Folder for the data, emptied afterwards; default: the system's temporary folder
     #[arg(long)]
     dir: Option<PathBuf>,
+    /// What is measured
+    #[arg(long, value_enum, value_delimiter = ',', default_value = "load,dashboards")]
+    parts: Vec<Part>,
     /// Page whose table is replaced; without it the table is only printed
     #[arg(long)]
     page: Option<PathBuf>,
+}
+
+/// A part of the measurement.
+#[derive(Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+enum Part {
+    /// Taking samples in, and a few questions about them
+    Load,
+    /// Twenty questions of dashboards about a day of history
+    Dashboards,
 }
 
 fn main() -> anyhow::Result<()> {
     let arguments = Arguments::parse();
     ensure!(arguments.connections > 0, "--connections must be at least 1");
     ensure!(arguments.scrapes > 1, "--scrapes must be at least 2: the first one creates the series");
-    let now_ms = jiff::Timestamp::now().as_millisecond();
-    let scrapes = generate(&arguments, now_ms)?;
     let known = contenders(&arguments.bongsu);
-    let mut results = Vec::new();
+    let command = std::env::args().skip(1).fold("bongsu-bench".to_owned(), |line, argument| line + " " + &argument);
+    if arguments.parts.contains(&Part::Load) {
+        bench_load(&arguments, &known, &command)?;
+    }
+    if arguments.parts.contains(&Part::Dashboards) {
+        bench_dashboards(&arguments, &known, &command)?;
+    }
+    Ok(())
+}
+
+/// The wanted programs that are installed, with their versions.
+fn installed<'k>(arguments: &Arguments, known: &'k [Contender]) -> anyhow::Result<Vec<(&'k Contender, String)>> {
+    let mut found = Vec::new();
     for name in &arguments.programs {
         let Some(contender) = known.iter().find(|contender| contender.name == name) else {
             bail!("no program {name:?}; there are {}", known.iter().map(|c| c.name).collect::<Vec<_>>().join(", "));
@@ -61,19 +84,48 @@ fn main() -> anyhow::Result<()> {
             say(&format!("{name}: not installed at {}, left out", contender.program.display()))?;
             continue;
         };
+        found.push((contender, version));
+    }
+    Ok(found)
+}
+
+fn bench_dashboards(arguments: &Arguments, known: &[Contender], command: &str) -> anyhow::Result<()> {
+    // Aligned, so that all programs have the same steps.
+    let now_ms = jiff::Timestamp::now().as_millisecond() / 60_000 * 60_000;
+    let mut results = Vec::new();
+    for (contender, version) in installed(arguments, known)? {
+        let name = contender.name;
+        say(&format!("{name} {version}: a day of history, twenty questions"))?;
+        let answers = dashboards::measure(contender, version, arguments.dir.as_deref(), now_ms, arguments.connections);
+        results.push(answers.with_context(|| format!("{name} failed"))?);
+    }
+    let text = format!("{}\n{}\n", report::dashboards_table(&results), report::circumstances(command));
+    let mut out = std::io::stdout().lock();
+    for answers in &results {
+        writeln!(out, "{}", serde_json::to_string(answers)?)?;
+    }
+    writeln!(out, "\n{text}")?;
+    arguments.page.as_ref().map_or(Ok(()), |page| report::write(page, "dashboards", &text))
+}
+
+fn bench_load(arguments: &Arguments, known: &[Contender], command: &str) -> anyhow::Result<()> {
+    let now_ms = jiff::Timestamp::now().as_millisecond();
+    let scrapes = generate(arguments, now_ms)?;
+    let mut results = Vec::new();
+    for (contender, version) in installed(arguments, known)? {
+        let name = contender.name;
         say(&format!("{name} {version}: {} series, {} scrapes", arguments.series, arguments.scrapes))?;
         results
-            .push(measure(contender, version, &scrapes, now_ms, &arguments).with_context(|| format!("{name} failed"))?);
+            .push(measure(contender, version, &scrapes, now_ms, arguments).with_context(|| format!("{name} failed"))?);
     }
-    let command = std::env::args().skip(1).fold("bongsu-bench".to_owned(), |line, argument| line + " " + &argument);
     let (load, answers) = (report::load_table(&results), report::answers_table(&results));
-    let text = format!("{load}\n{answers}\n{}\n", report::circumstances(&command));
+    let text = format!("{load}\n{answers}\n{}\n", report::circumstances(command));
     let mut out = std::io::stdout().lock();
     for measured in &results {
         writeln!(out, "{}", serde_json::to_string(measured)?)?;
     }
     writeln!(out, "\n{text}")?;
-    arguments.page.map_or(Ok(()), |page| report::write(&page, &text))
+    arguments.page.as_ref().map_or(Ok(()), |page| report::write(page, "bench", &text))
 }
 
 /// All requests, made beforehand so that the client costs next to nothing while it measures.

@@ -4,13 +4,14 @@ use std::time::{Duration, Instant};
 
 use anyhow::Context;
 use bongsu_testkit::http::Connection;
-use bongsu_testkit::measure;
+use bongsu_testkit::measure::{self, MemoryWatch};
 use serde::Serialize;
 use serde_json::Value;
 
-/// Each question is asked so often, but not for longer than this.
+/// Each question is asked so often, but not for longer than this; at least three times.
 const RUNS: usize = 50;
-const QUESTION_TIME_MAX: Duration = Duration::from_secs(5);
+const RUNS_MIN: usize = 3;
+const QUESTION_TIME_MAX: Duration = Duration::from_secs(4);
 const RANGE_MS: i64 = 600_000;
 
 /// What is asked: a name for the table, and the kind of question.
@@ -31,11 +32,13 @@ const QUESTIONS: [(&str, Question); 8] = [
     ("values of a label", Question::Get("/api/v1/label/instance/values")),
 ];
 
-enum Question {
+pub(crate) enum Question {
     /// At the end of the data.
     Instant(&'static str),
     /// Over the last ten minutes of the data, every 15 s.
     Range(&'static str),
+    /// Over so many hours before the end of the data, at so many seconds.
+    Hours(i64, i64, &'static str),
     Get(&'static str),
 }
 
@@ -45,10 +48,8 @@ impl Question {
         let (start, end) = ((end_ms - RANGE_MS) / 1000, end_ms / 1000);
         match self {
             Self::Instant(query) => format!("/api/v1/query?query={}&time={end}&nocache=1", percent_encode(query)),
-            Self::Range(query) => {
-                let query = percent_encode(query);
-                format!("/api/v1/query_range?query={query}&start={start}&end={end}&step=15&nocache=1")
-            }
+            Self::Range(query) => range_path(query, start, end, 15),
+            Self::Hours(hours, step, query) => range_path(query, end - hours * 3600, end, *step),
             Self::Get(path) => format!("{path}?start={start}&end={end}"),
         }
     }
@@ -61,16 +62,29 @@ pub(crate) struct Answered {
     /// Series, or values, in the answer: programs that disagree here do not answer the same question.
     pub(crate) rows: usize,
     pub(crate) p50_ms: f64,
+    pub(crate) p95_ms: f64,
     pub(crate) cpu_ms: f64,
+    /// The most anonymous memory that the program had meanwhile.
+    pub(crate) peak_bytes: u64,
 }
 
 /// Asks everything over one connection.
 pub(crate) fn ask_all(address: &str, pid: u32, end_ms: i64) -> anyhow::Result<Vec<Answered>> {
+    ask_these(&QUESTIONS, address, pid, end_ms)
+}
+
+/// Asks some questions over one connection.
+pub(crate) fn ask_these(
+    questions: &[(&'static str, Question)],
+    address: &str,
+    pid: u32,
+    end_ms: i64,
+) -> anyhow::Result<Vec<Answered>> {
     let mut connection = Connection::open(address)?;
     let ask = |(question, kind): &(&'static str, Question)| {
         ask(&mut connection, pid, question, &kind.path(end_ms)).with_context(|| format!("question {question:?}"))
     };
-    QUESTIONS.iter().map(ask).collect()
+    questions.iter().map(ask).collect()
 }
 
 fn ask(connection: &mut Connection, pid: u32, question: &'static str, path: &str) -> anyhow::Result<Answered> {
@@ -78,16 +92,23 @@ fn ask(connection: &mut Connection, pid: u32, question: &'static str, path: &str
     let answer: Value = serde_json::from_slice(&connection.get(path)?.ok()?)?;
     let data = answer["data"]["result"].as_array().or_else(|| answer["data"].as_array());
     let rows = data.context("the answer has no data")?.len();
+    let memory = MemoryWatch::start(pid);
     let (begun, cpu_before) = (Instant::now(), measure::cpu_seconds(pid)?);
     let mut times = Vec::with_capacity(RUNS);
-    while times.len() < RUNS && begun.elapsed() < QUESTION_TIME_MAX {
+    while times.len() < RUNS_MIN || (times.len() < RUNS && begun.elapsed() < QUESTION_TIME_MAX) {
         let asked = Instant::now();
         connection.get(path)?.ok()?;
         times.push(asked.elapsed());
     }
     let cpu_ms = (measure::cpu_seconds(pid)? - cpu_before) * 1000.0 / times.len() as f64;
     times.sort_unstable();
-    Ok(Answered { question, rows, p50_ms: times[times.len() / 2].as_secs_f64() * 1000.0, cpu_ms })
+    let quantile_ms = |share: f64| times[(times.len() as f64 * share) as usize].as_secs_f64() * 1000.0;
+    let (p50_ms, p95_ms) = (quantile_ms(0.5), quantile_ms(0.95));
+    Ok(Answered { question, rows, p50_ms, p95_ms, cpu_ms, peak_bytes: memory.peak_bytes() })
+}
+
+fn range_path(query: &str, start: i64, end: i64, step: i64) -> String {
+    format!("/api/v1/query_range?query={}&start={start}&end={end}&step={step}&nocache=1", percent_encode(query))
 }
 
 fn percent_encode(text: &str) -> String {

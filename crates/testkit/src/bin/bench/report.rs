@@ -8,10 +8,9 @@ use anyhow::Context;
 use bongsu_testkit::replay::Acked;
 use serde::Serialize;
 
+use crate::dashboards::Answers;
 use crate::queries::Answered;
 
-const BEGIN: &str = "<!-- bench:begin -->";
-const END: &str = "<!-- bench:end -->";
 const MEBIBYTE: f64 = (1 << 20) as f64;
 
 /// What one program needed.
@@ -90,6 +89,36 @@ pub(crate) fn answers_table(results: &[Measured]) -> String {
     text
 }
 
+/// The twenty questions, with what Bongsu's CPU time is to that of the best peer.
+pub(crate) fn dashboards_table(results: &[Answers]) -> String {
+    let mut text = String::from("| p50 / p95 ms, CPU ms, peak MiB |");
+    text.extend(results.iter().map(|one| format!(" {} {} |", one.name, one.version)));
+    text.push_str(" best peer's CPU / ours |\n|---|---|");
+    text.push_str(&"---|".repeat(results.len()));
+    text.push('\n');
+    let mut ratios = Vec::new();
+    for at in 0..results.first().map_or(0, |one| one.answers.len()) {
+        let ours = &results[0].answers[at];
+        let _ = write!(text, "| {} |", ours.question);
+        for one in results {
+            let answer = &one.answers[at];
+            let other_rows = if answer.rows == ours.rows { String::new() } else { format!(", {} rows", answer.rows) };
+            let (p50, p95, cpu) = (answer.p50_ms, answer.p95_ms, answer.cpu_ms);
+            let peak = answer.peak_bytes as f64 / MEBIBYTE;
+            let _ = write!(text, " {p50:.1} / {p95:.1}, {cpu:.1}, {peak:.0}{other_rows} |");
+        }
+        let peers = results[1..].iter().map(|one| one.answers[at].cpu_ms);
+        let ratio = peers.fold(f64::INFINITY, f64::min) / ours.cpu_ms.max(0.01);
+        ratios.push(ratio);
+        let _ = writeln!(text, " {ratio:.1} |");
+    }
+    ratios.sort_by(f64::total_cmp);
+    if let (Some(least), Some(median)) = (ratios.first(), ratios.get(ratios.len() / 2)) {
+        let _ = writeln!(text, "\nOf the ratios the median is {median:.1} and the least {least:.1}.");
+    }
+    text
+}
+
 /// Where and when this was measured.
 pub(crate) fn circumstances(command: &str) -> String {
     let cpu_info = fs::read_to_string("/proc/cpuinfo").unwrap_or_default();
@@ -105,12 +134,13 @@ pub(crate) fn circumstances(command: &str) -> String {
     )
 }
 
-/// Replaces what stands between the markers of the page, which is made when it is not there.
-pub(crate) fn write(page: &Path, text: &str) -> anyhow::Result<()> {
-    let old = fs::read_to_string(page).unwrap_or_else(|_| format!("# Benchmarks\n\n{BEGIN}\n{END}\n"));
-    let (head, rest) = old.split_once(BEGIN).with_context(|| format!("{} has no {BEGIN}", page.display()))?;
-    let (_, tail) = rest.split_once(END).with_context(|| format!("{} has no {END}", page.display()))?;
+/// Replaces what stands between the markers of a part of the page, which is made when it is not there.
+pub(crate) fn write(page: &Path, part: &str, text: &str) -> anyhow::Result<()> {
+    let (begin, end) = (format!("<!-- {part}:begin -->"), format!("<!-- {part}:end -->"));
+    let old = fs::read_to_string(page).unwrap_or_else(|_| format!("# Benchmarks\n\n{begin}\n{end}\n"));
+    let (head, rest) = old.split_once(&begin).with_context(|| format!("{} has no {begin}", page.display()))?;
+    let (_, tail) = rest.split_once(&end).with_context(|| format!("{} has no {end}", page.display()))?;
     let mut new = String::new();
-    write!(new, "{head}{BEGIN}\n{text}{END}{tail}")?;
+    write!(new, "{head}{begin}\n{text}{end}{tail}")?;
     fs::write(page, new).with_context(|| format!("cannot write {}", page.display()))
 }
