@@ -5,8 +5,12 @@
 use std::fmt;
 
 use bongsu_syntax::{AggregateOp, BinaryOp, Span};
-use hashbrown::HashSet;
+use hashbrown::{HashMap, HashSet};
 use parking_lot::Mutex;
+
+use crate::functions::date;
+use crate::number::{format_g, format_two_digits};
+use crate::quantile::Forced;
 
 /// How serious a remark is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -71,7 +75,37 @@ const ANNOTATIONS_MAX: usize = 1_000;
 
 /// The remarks of one running query, each kept once.
 #[derive(Debug, Default)]
-pub(crate) struct Annotations(Mutex<HashSet<Annotation>>);
+pub(crate) struct Annotations {
+    all: Mutex<HashSet<Annotation>>,
+    /// By place and metric.
+    monotonicity: Mutex<HashMap<(Span, String), ForcedSamples>>,
+}
+
+/// Classic histograms whose counts had to be made monotonic.
+#[derive(Debug)]
+struct ForcedSamples {
+    first_ms: i64,
+    last_ms: i64,
+    forced: Forced,
+    count: usize,
+}
+
+impl ForcedSamples {
+    fn annotation(&self, span: Span, metric: &str) -> Annotation {
+        let text = "input to histogram_quantile needed to be fixed for monotonicity (see \
+                    https://prometheus.io/docs/prometheus/latest/querying/functions/#histogram_quantile)";
+        let Forced { lowest, highest, difference_max } = self.forced;
+        let [lowest, highest] = [lowest, highest].map(format_g);
+        let [first, last] = [self.first_ms, self.last_ms].map(date::rfc3339);
+        let message = format!(
+            "{text}{}, from buckets {lowest} to {highest}, with a max diff of {}, over {} samples from {first} to {last}",
+            for_metric(metric),
+            format_two_digits(difference_max),
+            self.count
+        );
+        Annotation { severity: Severity::Info, message, span }
+    }
+}
 
 impl Annotations {
     pub(crate) fn warn(&self, span: Span, message: String) {
@@ -83,7 +117,7 @@ impl Annotations {
     }
 
     fn add(&self, annotation: Annotation) {
-        let mut all = self.0.lock();
+        let mut all = self.all.lock();
         if all.len() < ANNOTATIONS_MAX {
             all.insert(annotation);
         }
@@ -91,7 +125,9 @@ impl Annotations {
 
     /// All of them in a stable order, warnings first.
     pub(crate) fn take(&self) -> Vec<Annotation> {
-        let mut all: Vec<Annotation> = std::mem::take(&mut *self.0.lock()).into_iter().collect();
+        let mut all: Vec<Annotation> = std::mem::take(&mut *self.all.lock()).into_iter().collect();
+        let monotonicity = std::mem::take(&mut *self.monotonicity.lock());
+        all.extend(monotonicity.iter().map(|((span, metric), forced)| forced.annotation(*span, metric)));
         all.sort_by(|a, b| {
             let key = |x: &Annotation| (x.severity == Severity::Info, x.span.start);
             key(a).cmp(&key(b)).then_with(|| a.message.cmp(&b.message))
@@ -123,15 +159,29 @@ impl Annotations {
         self.info(span, format!("{text} {metric:?}"));
     }
 
-    pub(crate) fn forced_monotonicity(&self, span: Span, metric: &str) {
-        let text = "input to histogram_quantile needed to be fixed for monotonicity (see \
-                    https://prometheus.io/docs/prometheus/latest/querying/functions/#histogram_quantile)";
-        self.info(span, text.to_owned() + &for_metric(metric));
+    /// One remark for all steps and histograms of a name.
+    pub(crate) fn forced_monotonicity(&self, span: Span, metric: &str, time_ms: i64, forced: Forced) {
+        let mut all = self.monotonicity.lock();
+        if all.len() >= ANNOTATIONS_MAX {
+            return;
+        }
+        let new = ForcedSamples { first_ms: time_ms, last_ms: time_ms, forced, count: 0 };
+        let known = all.entry((span, metric.to_owned())).or_insert(new);
+        known.first_ms = known.first_ms.min(time_ms);
+        known.last_ms = known.last_ms.max(time_ms);
+        known.forced.lowest = known.forced.lowest.min(forced.lowest);
+        known.forced.highest = known.forced.highest.max(forced.highest);
+        known.forced.difference_max = known.forced.difference_max.max(forced.difference_max);
+        known.count += 1;
     }
 }
 
 /// Remarks about native histograms.
 impl Annotations {
+    pub(crate) fn overlapping_starts(&self, span: Span, metric: &str) {
+        self.warn(span, "samples have overlapping start timestamps".to_owned() + &for_metric(metric));
+    }
+
     pub(crate) fn mixed_samples(&self, span: Span, metric: &str) {
         self.warn(span, format!("encountered a mix of histograms and floats for metric name {metric:?}"));
     }

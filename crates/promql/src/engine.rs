@@ -138,6 +138,7 @@ impl Engine {
             subquery_default_step_ms: self.options.subquery_default_step_ms,
             label_value_bytes_max: self.options.label_value_bytes_max,
             delayed_name_removal: self.options.delayed_name_removal,
+            start_timestamps: self.options.start_timestamps,
         }
     }
 }
@@ -189,6 +190,8 @@ impl Evaluator<'_> {
             let samples = Samples::of(&mut buffer);
             if matrix.selector.extent != Extent::Plain {
                 (buffer.timestamps_ms, buffer.values) = shown(matrix.selector.extent, &windows, samples);
+                let (end_ms, range_ms) = (windows.end_ms(0), windows.range_ms);
+                buffer.histograms.retain(|(time_ms, _)| (end_ms - range_ms + 1..=end_ms).contains(time_ms));
             }
             if !buffer.is_empty() {
                 let SampleBuffer { timestamps_ms, values, histograms, .. } = buffer;

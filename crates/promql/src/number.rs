@@ -92,6 +92,22 @@ pub(crate) fn format_label_value(value: f64) -> String {
     text
 }
 
+/// Go's `%.2g`: two digits that count, with an exponent below 1e-4 and from 1e2 on.
+pub(crate) fn format_two_digits(value: f64) -> String {
+    if !value.is_finite() || value == 0.0 {
+        return bongsu_model::format_float(value);
+    }
+    let rounded = format!("{value:.1e}");
+    let Some((mantissa, exponent)) = rounded.split_once('e') else { return rounded };
+    let exponent: i32 = exponent.parse().unwrap_or(0);
+    if (-4..2).contains(&exponent) {
+        return bongsu_model::format_float(rounded.parse().unwrap_or(value));
+    }
+    let mantissa = mantissa.strip_suffix(".0").unwrap_or(mantissa);
+    let sign = if exponent < 0 { '-' } else { '+' };
+    format!("{mantissa}e{sign}{:02}", exponent.abs())
+}
+
 /// A count as people read it: `11,000`.
 pub(crate) fn group_thousands(count: usize) -> String {
     let digits = count.to_string();
@@ -114,6 +130,8 @@ mod tests {
         let shown = [1.1, 1e6, 123_456.0, 1e-5, -0.5, f64::NAN].map(format_g);
         assert_eq!(shown, ["1.1", "1e+06", "123456", "1e-05", "-0.5", "NaN"]);
         assert_eq!([0.0, 1.0, 0.25, -0.1, f64::NAN].map(format_label_value), ["0.0", "1.0", "0.25", "-0.1", "NaN"]);
+        let two = [1.0, 0.25, 12.3, 99.6, 1234.0, 0.000_012_3, 2e-20].map(format_two_digits);
+        assert_eq!(two, ["1", "0.25", "12", "1e+02", "1.2e+03", "1.2e-05", "2e-20"]);
         assert_eq!([0, 999, 11_000, 1_234_567].map(group_thousands), ["0", "999", "11,000", "1,234,567"]);
     }
 

@@ -24,6 +24,8 @@ pub struct EngineOptions {
     /// Whether a metric's name is dropped at the end of the query in place of at once, which keeps apart for longer what
     /// differs in the name only. Prometheus has it behind a feature flag.
     pub delayed_name_removal: bool,
+    /// Whether `rate` and its kin look at when samples say that their counting began. Prometheus has it behind a feature flag.
+    pub start_timestamps: bool,
 }
 
 impl Default for EngineOptions {
@@ -37,6 +39,7 @@ impl Default for EngineOptions {
             points_per_series_max: 11_000,
             threads: 0,
             delayed_name_removal: false,
+            start_timestamps: false,
         }
     }
 }

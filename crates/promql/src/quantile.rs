@@ -59,9 +59,20 @@ fn tidy(buckets: &mut Vec<Bucket>) -> Option<()> {
 /// Differences below this share of the sum of both counts are noise of float arithmetic, not a decrease.
 const COUNT_TOLERANCE: f64 = 1e-12;
 
-/// Makes cumulative counts ascend; returns whether that took more than smoothing out float noise.
-fn make_monotonic(buckets: &mut [Bucket]) -> bool {
+/// Buckets that held less than the ones below them, and so were given as much.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) struct Forced {
+    /// Upper bounds of the lowest and the highest one.
+    pub(crate) lowest: f64,
+    pub(crate) highest: f64,
+    /// The most that was added.
+    pub(crate) difference_max: f64,
+}
+
+/// Makes cumulative counts ascend; tells what took more than smoothing out float noise.
+fn make_monotonic(buckets: &mut [Bucket]) -> Option<Forced> {
     let mut before = buckets[0].count;
+    let mut forced: Option<Forced> = None;
     for bucket in &mut buckets[1..] {
         let distance = (bucket.count - before).abs();
         if distance == 0.0 {
@@ -69,43 +80,40 @@ fn make_monotonic(buckets: &mut [Bucket]) -> bool {
         }
         if distance / (bucket.count.abs() + before.abs()) < COUNT_TOLERANCE {
             bucket.count = before;
+        } else if bucket.count < before {
+            let bound = bucket.upper_bound;
+            let known = forced.unwrap_or(Forced { lowest: bound, highest: bound, difference_max: 0.0 });
+            let difference_max = known.difference_max.max(before - bucket.count);
+            forced = Some(Forced { highest: bound, difference_max, ..known });
+            bucket.count = before;
         } else {
             before = bucket.count;
-        }
-    }
-    let (mut greatest, mut forced) = (buckets[0].count, false);
-    for bucket in &mut buckets[1..] {
-        if bucket.count < greatest {
-            bucket.count = greatest;
-            forced = true;
-        } else if bucket.count > greatest {
-            greatest = bucket.count;
         }
     }
     forced
 }
 
-/// The φ-quantile of a classic histogram, linear within a bucket, and whether its counts had to be made monotonic.
+/// The φ-quantile of a classic histogram, linear within a bucket, and what had to be done to make its counts monotonic.
 ///
 /// The lowest bucket begins at 0 when its bound is positive. In the highest bucket the answer is its lower bound.
-pub(crate) fn bucket_quantile(quantile: f64, buckets: &mut Vec<Bucket>) -> (f64, bool) {
+pub(crate) fn bucket_quantile(quantile: f64, buckets: &mut Vec<Bucket>) -> (f64, Option<Forced>) {
     if quantile.is_nan() {
-        return (f64::NAN, false);
+        return (f64::NAN, None);
     }
     if quantile < 0.0 {
-        return (f64::NEG_INFINITY, false);
+        return (f64::NEG_INFINITY, None);
     }
     if quantile > 1.0 {
-        return (f64::INFINITY, false);
+        return (f64::INFINITY, None);
     }
     if tidy(buckets).is_none() {
-        return (f64::NAN, false);
+        return (f64::NAN, None);
     }
     let forced = make_monotonic(buckets);
     let highest = buckets.len() - 1;
     let observations = buckets[highest].count;
     if highest == 0 || observations == 0.0 || observations.is_nan() {
-        return (f64::NAN, false);
+        return (f64::NAN, None);
     }
     let mut rank = quantile * observations;
     let at = buckets[..highest].partition_point(|bucket| bucket.count < rank);

@@ -97,7 +97,7 @@ functions! {
     DoubleExponentialSmoothing "double_exponential_smoothing" [Matrix, Scalar, Scalar] 3 Some(3), => Vector true;
     End "end" [] 0 Some(0), => Scalar true;
     Exp "exp" [Vector] 1 Some(1), => Vector false;
-    FirstOverTime "first_over_time" [Matrix] 1 Some(1), => Vector true;
+    FirstOverTime "first_over_time" [Matrix] 1 Some(1), => Vector false;
     Floor "floor" [Vector] 1 Some(1), => Vector false;
     HistogramAvg "histogram_avg" [Vector] 1 Some(1), => Vector false;
     HistogramCount "histogram_count" [Vector] 1 Some(1), => Vector false;
@@ -144,6 +144,7 @@ functions! {
     SortDesc "sort_desc" [Vector] 1 Some(1), => Vector false;
     Sqrt "sqrt" [Vector] 1 Some(1), => Vector false;
     Start "start" [] 0 Some(0), => Scalar true;
+    StartTimestamp "start_timestamp" [Vector] 1 Some(1), => Vector true;
     StddevOverTime "stddev_over_time" [Matrix] 1 Some(1), => Vector false;
     StdvarOverTime "stdvar_over_time" [Matrix] 1 Some(1), => Vector false;
     Step "step" [] 0 Some(0), => Scalar true;

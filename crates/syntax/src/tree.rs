@@ -56,7 +56,9 @@ impl Expr {
             ExprKind::Paren(inner) => vec![inner],
             ExprKind::Subquery(subquery) => vec![&subquery.expr],
             ExprKind::Call(call) => call.args.iter().collect(),
-            ExprKind::Aggregate(aggregate) => aggregate.param.iter().chain([&aggregate.expr]).map(AsRef::as_ref).collect(),
+            ExprKind::Aggregate(aggregate) => {
+                aggregate.param.iter().chain([&aggregate.expr]).map(AsRef::as_ref).collect()
+            }
             ExprKind::Number(_) | ExprKind::String(_) | ExprKind::Vector(_) | ExprKind::Matrix(_) => Vec::new(),
         }
     }

@@ -14,7 +14,12 @@ pub struct TestEngine {
 
 impl TestEngine {
     pub fn new() -> Result<Self, QueryError> {
-        let options = EngineOptions { delayed_name_removal: true, threads: 1, ..EngineOptions::default() };
+        let options = EngineOptions {
+            delayed_name_removal: true,
+            start_timestamps: true,
+            threads: 1,
+            ..EngineOptions::default()
+        };
         Ok(Self { engine: Engine::new(options)?, parse: ParseOptions::default() })
     }
 

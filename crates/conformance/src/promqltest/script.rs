@@ -30,6 +30,8 @@ pub struct Load {
     /// Whether classic histograms are loaded as native ones with custom buckets, too.
     pub with_nhcb: bool,
     pub series: Vec<Series>,
+    /// What was said of the series in the next line.
+    pub starts: Option<Series>,
 }
 
 /// Evaluates a query.
@@ -127,7 +129,7 @@ fn parse_head(line: &str, number: usize) -> Result<Command> {
         "clear" => Ok(Command::Clear),
         "load" | "load_with_nhcb" => {
             let (step_ms, with_nhcb) = (duration_ms(rest)?, word == "load_with_nhcb");
-            Ok(Command::Load(Load { step_ms, with_nhcb, series: Vec::new() }))
+            Ok(Command::Load(Load { step_ms, with_nhcb, series: Vec::new(), starts: None }))
         }
         _ => {
             let old_form = word.strip_prefix("eval").ok_or_else(|| format!("unknown command {word:?}"))?;
@@ -201,7 +203,19 @@ fn split_word(text: &str) -> (&str, &str) {
 fn parse_body(command: &mut Command, line: &str) -> Result<()> {
     match command {
         Command::Clear => {}
-        Command::Load(load) => load.series.push(Series::parse(line)?),
+        Command::Load(load) => match Series::parse_starts(line)? {
+            Some(starts) => load.starts = Some(starts),
+            None => {
+                let mut series = Series::parse(line)?;
+                if let Some(said) = load.starts.take() {
+                    if said.labels != series.labels || said.starts.len() != series.points.len() {
+                        return Err(format!("the line before is not about the samples of {}", series.labels));
+                    }
+                    series.starts = said.starts;
+                }
+                load.series.push(series);
+            }
+        },
         Command::Eval(eval) => parse_expectation(&mut eval.expected, line)?,
     }
     Ok(())

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use bongsu_model::{FloatHistogram, Labels, MatchOp, STALE_NAN, parse_float};
+use bongsu_model::{FloatHistogram, Labels, MatchOp, STALE_NAN, parse_duration_ms, parse_float};
 use bongsu_syntax::{ExprKind, ParseOptions};
 
 use super::histogram;
@@ -23,6 +23,8 @@ pub enum Point {
 pub struct Series {
     pub labels: Labels,
     pub points: Vec<Point>,
+    /// When the counting of each point began, relative to its time, milliseconds; empty when nothing is said of it.
+    pub starts: Vec<Option<i64>>,
 }
 
 /// A repetition makes at most this many points.
@@ -32,8 +34,49 @@ impl Series {
     /// Reads a line.
     pub fn parse(line: &str) -> Result<Self, String> {
         let (metric, points) = split_metric(line);
-        Ok(Self { labels: parse_labels(metric)?, points: parse_points(points)? })
+        Ok(Self { labels: parse_labels(metric)?, points: parse_points(points)?, starts: Vec::new() })
     }
+
+    /// Reads a line `metric@st -1m _ 0s-1mx4`, which says when the counting of the samples in the next line began; `None` when it is none.
+    pub fn parse_starts(line: &str) -> Result<Option<Self>, String> {
+        let Some((metric, items)) = line.split_once("@st").filter(|(_, items)| items.starts_with(char::is_whitespace))
+        else {
+            return Ok(None);
+        };
+        let mut starts = Vec::new();
+        for item in items.split_whitespace() {
+            push_starts(item, &mut starts)?;
+        }
+        Ok(Some(Self { labels: parse_labels(metric)?, points: Vec::new(), starts }))
+    }
+}
+
+/// `_`, `_x3`, `-1m`, `-1mx3`, `-60s-1mx3`
+fn push_starts(item: &str, starts: &mut Vec<Option<i64>>) -> Result<(), String> {
+    let (value, times) = match item.split_once('x') {
+        Some((value, times)) => (value, Some(repetitions(Some(times), item)?)),
+        None => (item, None),
+    };
+    if value == "_" {
+        starts.extend(std::iter::repeat_n(None, times.unwrap_or(1)));
+        return Ok(());
+    }
+    let joint = value.char_indices().skip(1).find(|(_, c)| matches!(c, '+' | '-')).map_or(value.len(), |(at, _)| at);
+    let (mut start, step) = (signed_ms(&value[..joint])?, &value[joint..]);
+    let step = if step.is_empty() { 0 } else { signed_ms(step)? };
+    for _ in 0..=times.unwrap_or(0) {
+        starts.push(Some(start));
+        start += step;
+    }
+    Ok(())
+}
+
+fn signed_ms(text: &str) -> Result<i64, String> {
+    let (sign, magnitude) = match text.strip_prefix('-') {
+        Some(magnitude) => (-1, magnitude),
+        None => (1, text.strip_prefix('+').unwrap_or(text)),
+    };
+    parse_duration_ms(magnitude).map(|ms| sign * ms).map_err(|error| error.to_string())
 }
 
 /// The metric ends at the first white space outside of braces and quotes, or with its closing brace.
@@ -113,7 +156,8 @@ fn push_histograms(item: &str, points: &mut Vec<Point>) -> Result<(), String> {
     let (step, times) = match (after.strip_prefix("+{{"), after.strip_prefix("-{{")) {
         (None, None) => (None, after),
         (plus, minus) => {
-            let (inner, times) = plus.or(minus).and_then(|step| step.split_once("}}")).ok_or("histogram without end")?;
+            let (inner, times) =
+                plus.or(minus).and_then(|step| step.split_once("}}")).ok_or("histogram without end")?;
             let mut step = histogram::parse(inner)?;
             if minus.is_some() {
                 let hint = step.reset_hint;
@@ -209,6 +253,16 @@ mod tests {
             &[histogram(1.0, 2.0), histogram(1.0, 2.0), histogram(0.0, 0.0), histogram(0.0, 1.0), Float(7.0)],
         );
         check("up {a=\"b\"} 1", "up{a=\"b\"}", &[Float(1.0)]);
+    }
+
+    #[test]
+    fn reads_starts() {
+        let line = Series::parse_starts("up{a=\"b\"}@st _ _x2 -30s-1mx2 0+1sx1 5m").unwrap().unwrap();
+        let starts =
+            [None, None, None, Some(-30_000), Some(-90_000), Some(-150_000), Some(0), Some(1_000), Some(300_000)];
+        assert_eq!((line.labels.to_string().as_str(), line.starts.as_slice()), ("up{a=\"b\"}", &starts[..]));
+        assert_eq!(Series::parse_starts("up 1 2").unwrap(), None);
+        assert!(Series::parse_starts("up@st 1y2x").is_err());
     }
 
     #[test]

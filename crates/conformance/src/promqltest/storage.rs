@@ -14,7 +14,11 @@ use super::series::Point;
 
 /// All series since the last `clear`.
 #[derive(Default)]
-pub struct Storage(BTreeMap<Labels, Samples>);
+pub struct Storage {
+    series: BTreeMap<Labels, Samples>,
+    /// When the counting of samples began, where that is known.
+    starts_ms: BTreeMap<Labels, BTreeMap<i64, i64>>,
+}
 
 /// Samples by their times.
 type Samples = BTreeMap<i64, Point>;
@@ -22,6 +26,11 @@ type Samples = BTreeMap<i64, Point>;
 impl Storage {
     /// Adds series; the first point of each stands at time 0.
     pub fn load(&mut self, load: &Load) {
+        for series in load.series.iter().filter(|series| !series.starts.is_empty()) {
+            let times = (0..).map(|step: i64| step * load.step_ms);
+            let known = times.zip(&series.starts).filter_map(|(time_ms, start)| Some((time_ms, time_ms + (*start)?)));
+            self.starts_ms.entry(series.labels.clone()).or_default().extend(known);
+        }
         let loaded: Vec<(Labels, Samples)> = load
             .series
             .iter()
@@ -33,13 +42,13 @@ impl Storage {
             .collect();
         if load.with_nhcb {
             for (labels, samples) in nhcb::convert(&loaded) {
-                self.0.entry(labels).or_default().extend(samples);
+                self.series.entry(labels).or_default().extend(samples);
             }
         }
         for (labels, samples) in loaded {
-            self.0.entry(labels).or_default().extend(samples);
+            self.series.entry(labels).or_default().extend(samples);
         }
-        self.0.retain(|_, samples| !samples.is_empty());
+        self.series.retain(|_, samples| !samples.is_empty());
     }
 }
 
@@ -69,17 +78,18 @@ impl Source for Storage {
     fn select(&self, selection: &Selection) -> Result<Box<dyn SeriesSet + '_>, SourceError> {
         let range = (selection.start_ms, selection.end_ms);
         let series: Vec<(&Labels, &Samples)> =
-            self.0.iter().filter(|(labels, _)| fulfils(labels, &selection.matchers)).collect();
+            self.series.iter().filter(|(labels, _)| fulfils(labels, &selection.matchers)).collect();
         if series.len() > selection.series_max {
             let message = format!("more than {} series selected", selection.series_max);
             return Err(SourceError { kind: SourceErrorKind::Limit, message });
         }
-        Ok(Box::new(Selected { series, range }))
+        Ok(Box::new(Selected { series, starts_ms: &self.starts_ms, range }))
     }
 }
 
 struct Selected<'a> {
     series: Vec<(&'a Labels, &'a Samples)>,
+    starts_ms: &'a BTreeMap<Labels, BTreeMap<i64, i64>>,
     range: (i64, i64),
 }
 
@@ -95,12 +105,15 @@ impl SeriesSet for Selected<'_> {
     fn read(&self, place: usize, buffer: &mut SampleBuffer) -> Result<(), SourceError> {
         let in_range = |time_ms: i64| self.range.0 <= time_ms && time_ms <= self.range.1;
         let mut before: Option<&FloatHistogram> = None;
+        let starts_ms = self.starts_ms.get(self.series[place].0);
+        let start_ms = |time_ms: &i64| starts_ms.and_then(|starts_ms| starts_ms.get(time_ms)).copied().unwrap_or(0);
         for (&time_ms, point) in self.series[place].1 {
             match point {
                 Point::Float(value) => {
                     before = None;
                     if in_range(time_ms) {
                         buffer.push(time_ms, *value);
+                        buffer.set_last_start(start_ms(&time_ms));
                     }
                 }
                 Point::Histogram(histogram) => {
@@ -108,6 +121,7 @@ impl SeriesSet for Selected<'_> {
                         let reset_hint = hint(before, histogram);
                         let hinted = FloatHistogram { reset_hint, ..FloatHistogram::clone(histogram) };
                         buffer.histograms.push((time_ms, Arc::new(hinted)));
+                        buffer.set_last_histogram_start(start_ms(&time_ms));
                     }
                     before = Some(histogram);
                 }

@@ -36,7 +36,8 @@ impl Evaluator<'_> {
     }
 
     fn fold<A: Accumulator>(&self, aggregate: &AggregateExpr, grid: Grid) -> Result<Vector, QueryError> {
-        let new = || Ok::<_, QueryError>(Fold::<A>::new(aggregate, &self.annotations, grid.count, self.budget.charge(0)?));
+        let new =
+            || Ok::<_, QueryError>(Fold::<A>::new(aggregate, &self.annotations, grid.count, self.budget.charge(0)?));
         if self.streams(&aggregate.expr, grid) {
             let part = |batch: Vector| {
                 let mut part = new()?;

@@ -109,9 +109,8 @@ impl Matched<'_> {
         if let Some((a, b)) = self.overlap(&self.one, &group.one, |step| self.any_many(step)) {
             return Err(self.duplicate_error(a, b));
         }
-        let partner_at = |step: usize| {
-            self.fill_one.is_some() || group.one.iter().any(|&place| self.one[place].has(step))
-        };
+        let partner_at =
+            |step: usize| self.fill_one.is_some() || group.one.iter().any(|&place| self.one[place].has(step));
         if self.matching.card == Cardinality::OneToOne {
             if self.overlap(&self.many, &group.many, partner_at).is_some() {
                 return Err(QueryError::execution(
@@ -270,7 +269,8 @@ impl Matched<'_> {
         let choice = self.choice();
         let one_to_one = self.matching.card == Cardinality::OneToOne;
         let keeps = |name: &str| {
-            let named = is_name_label(name) && !self.arithmetic.operator.is_comparison();
+            let named =
+                is_name_label(name) && !self.arithmetic.operator.is_comparison() && !self.arithmetic.operator.trims();
             let unmatched = one_to_one && (self.matching.on != choice.names.iter().any(|one| one == name));
             !named && !unmatched
         };

@@ -26,6 +26,11 @@ impl Operator {
         self.op.is_comparison() && !self.return_bool
     }
 
+    /// Whether the result is another quantity than the operand, so that the metric's name goes.
+    pub(crate) fn drops_name(self) -> bool {
+        !self.filters() && !self.trims()
+    }
+
     pub(crate) fn is_comparison(self) -> bool {
         self.op.is_comparison()
     }

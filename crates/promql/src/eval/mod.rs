@@ -38,6 +38,7 @@ pub(crate) struct Evaluator<'q> {
     pub(crate) subquery_default_step_ms: i64,
     pub(crate) label_value_bytes_max: usize,
     pub(crate) delayed_name_removal: bool,
+    pub(crate) start_timestamps: bool,
 }
 
 /// The value of an expression at all steps of a grid.

@@ -88,7 +88,7 @@ impl<'e> Stage<'e> {
             });
         }
         stage.filters = operator.filters() || operator.trims();
-        stage.drops_name = !operator.filters();
+        stage.drops_name = operator.drops_name();
         // The column of the scalar is charged as long as the stage lives.
         let charge = scalar.charge;
         stage.with_histograms(move |step, histogram| {
@@ -229,7 +229,11 @@ impl Evaluator<'_> {
                 Ok(Leaf::new(&matrix.selector, self.range_windows(matrix, grid)?, reading))
             }
             Some(ExprKind::Vector(selector)) => {
-                Ok(Leaf::new(selector, self.instant_windows(selector, grid)?, Reading::Timestamp))
+                let reading = match call.function.id {
+                    FunctionId::StartTimestamp => Reading::StartTimestamp { looked_at: self.start_timestamps },
+                    _ => Reading::Timestamp,
+                };
+                Ok(Leaf::new(selector, self.instant_windows(selector, grid)?, reading))
             }
             _ => Err(QueryError::bad_data("expected a selector")),
         }
@@ -281,6 +285,8 @@ impl Evaluator<'_> {
             }
             (FunctionId::Round, Some(to), _) => Stage::of_steps(move |step, value| math::round_to(value, to[step])),
             (FunctionId::Round, ..) => Stage::of_values(|value| math::round_to(value, 1.0)),
+            // What was calculated has no start.
+            (FunctionId::StartTimestamp, ..) => Stage { filters: true, ..Stage::of_values(|_| ABSENT) },
             // What is left is `timestamp` of a vector that was calculated just now.
             _ => Stage::of_steps(move |step, _| grid.time_ms(step) as f64 / 1000.0)
                 .with_histograms(move |step, _| Cell::Float(grid.time_ms(step) as f64 / 1000.0)),
@@ -338,7 +344,7 @@ fn layer(expr: &Expr) -> Layer<'_> {
 fn drops_name(node: &Expr) -> bool {
     match &node.kind {
         ExprKind::Unary(unary) => unary.op == UnaryOp::Minus,
-        ExprKind::Binary(binary) => !Operator::of(binary).filters(),
+        ExprKind::Binary(binary) => Operator::of(binary).drops_name(),
         ExprKind::Call(call) => !keeps_name(call.function.id),
         _ => false,
     }
@@ -361,11 +367,11 @@ fn call_layer(call: &Call) -> Layer<'_> {
     if id == F::AbsentOverTime {
         return Layer::Other;
     }
-    if matrix_place(call).is_some() || id == F::Timestamp {
+    if matrix_place(call).is_some() || matches!(id, F::Timestamp | F::StartTimestamp) {
         let on_selector = call.args.iter().any(|arg| leaf_arg(arg).is_some());
         return match (on_selector, id) {
             (true, _) => Layer::Leaf,
-            (false, F::Timestamp) => Layer::Around(&call.args[0]),
+            (false, F::Timestamp | F::StartTimestamp) => Layer::Around(&call.args[0]),
             (false, _) => Layer::Other,
         };
     }

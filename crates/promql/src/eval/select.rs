@@ -51,7 +51,10 @@ pub(super) enum Reading<'e> {
     Value,
     /// The time of the last value, seconds: `timestamp(x)`.
     Timestamp,
-    /// The same for series that stay what they are.
+    /// When the counting of the last sample began, seconds, 0 if that is not known: `start_timestamp(x)`. Nothing where starts are not
+    /// looked at.
+    StartTimestamp { looked_at: bool },
+    /// As `Timestamp`, for series that stay what they are.
     SampleTime,
     /// A function of the window.
     Function(RangeCall<'e>),
@@ -178,6 +181,10 @@ impl Evaluator<'_> {
             buffer.clear();
             set.read(place, &mut buffer)?;
             self.budget.count_read(buffer.len())?;
+            if !self.start_timestamps {
+                buffer.start_timestamps_ms.clear();
+                buffer.histogram_start_timestamps_ms.clear();
+            }
             if self.skips_buckets(leaf.selector) {
                 keep_totals(&mut buffer.histograms);
             }
@@ -228,7 +235,7 @@ impl Reading<'_> {
     fn drops_name(&self) -> bool {
         match self {
             Self::Value | Self::SampleTime => false,
-            Self::Timestamp => true,
+            Self::Timestamp | Self::StartTimestamp { .. } => true,
             Self::Function(call) => !call.keeps_name(),
         }
     }
@@ -251,19 +258,26 @@ impl<'e> Leaf<'e> {
                 return Ok(smoothed_series(labels, &self.windows, Samples::of(buffer)));
             }
             Reading::Function(call) => return call.series(labels, &self.windows, Samples::of(buffer)),
-            Reading::Value => last_samples(&self.windows, buffer, |_, value| value),
+            Reading::Value => last_samples(&self.windows, buffer, |_, _, value| value),
+            Reading::StartTimestamp { looked_at: false } => return Ok(Series::absent(labels, self.windows.grid.count)),
+            Reading::StartTimestamp { .. } => {
+                let start = |place: usize| buffer.start_timestamps_ms.get(place).copied().unwrap_or(0);
+                last_samples(&self.windows, buffer, |place, _, _| seconds(start(place)))
+            }
             Reading::Timestamp | Reading::SampleTime => {
-                last_samples(&self.windows, buffer, |time_ms, _| seconds(time_ms))
+                last_samples(&self.windows, buffer, |_, time_ms, _| seconds(time_ms))
             }
         };
         let mut series = Series::new(labels, values);
         if !buffer.histograms.is_empty() {
-            let shows_times = !matches!(self.reading, Reading::Value);
-            last_histograms(&self.windows, buffer, |step, time_ms, histogram| {
-                let cell = match histogram {
-                    None => Cell::Absent,
-                    Some(_) if shows_times => Cell::Float(seconds(time_ms)),
-                    Some(histogram) => Cell::Histogram(histogram),
+            let start = |place: usize| buffer.histogram_start_timestamps_ms.get(place).copied().unwrap_or(0);
+            last_histograms(&self.windows, buffer, |step, place| {
+                let (time_ms, histogram) = &buffer.histograms[place];
+                let cell = match &self.reading {
+                    _ if histogram.is_stale() => Cell::Absent,
+                    Reading::Value | Reading::Function(_) => Cell::Histogram(Arc::clone(histogram)),
+                    Reading::StartTimestamp { .. } => Cell::Float(seconds(start(place))),
+                    Reading::Timestamp | Reading::SampleTime => Cell::Float(seconds(*time_ms)),
                 };
                 series.set(step, cell);
             });
@@ -278,7 +292,11 @@ fn keep_totals(histograms: &mut [(i64, SharedHistogram)]) {
         let now = &histograms[at].1;
         let reset_hint = match (now.reset_hint, at.checked_sub(1).map(|before| &histograms[before].1)) {
             (ResetHint::Unknown, Some(before)) if !before.is_stale() => {
-                if now.is_reset_after(before) { ResetHint::Reset } else { ResetHint::NotReset }
+                if now.is_reset_after(before) {
+                    ResetHint::Reset
+                } else {
+                    ResetHint::NotReset
+                }
             }
             (hint, _) => hint,
         };
@@ -301,13 +319,8 @@ fn histogram_points(series: &Series) -> usize {
     points
 }
 
-/// Calls `each` for every step at which the last sample in the window is a histogram: with its time, and itself if it does not end the
-/// series.
-fn last_histograms(
-    windows: &Windows,
-    samples: &SampleBuffer,
-    mut each: impl FnMut(usize, i64, Option<SharedHistogram>),
-) {
+/// Calls `each` for every step at which the last sample in the window is a histogram: with its place. It may be one that ends the series.
+fn last_histograms(windows: &Windows, samples: &SampleBuffer, mut each: impl FnMut(usize, usize)) {
     let (mut floats, mut histograms) = (0, 0);
     for step in 0..windows.grid.count {
         let end_ms = windows.end_ms(step);
@@ -317,17 +330,18 @@ fn last_histograms(
         while samples.histograms.get(histograms).is_some_and(|sample| sample.0 <= end_ms) {
             histograms += 1;
         }
-        let Some((time_ms, histogram)) = histograms.checked_sub(1).map(|at| &samples.histograms[at]) else { continue };
-        let float_is_newer = floats > 0 && samples.timestamps_ms[floats - 1] > *time_ms;
-        if !float_is_newer && *time_ms > end_ms.saturating_sub(windows.range_ms) {
-            each(step, *time_ms, (!histogram.is_stale()).then(|| Arc::clone(histogram)));
+        let Some(place) = histograms.checked_sub(1) else { continue };
+        let time_ms = samples.histograms[place].0;
+        let float_is_newer = floats > 0 && samples.timestamps_ms[floats - 1] > time_ms;
+        if !float_is_newer && time_ms > end_ms.saturating_sub(windows.range_ms) {
+            each(step, place);
         }
     }
 }
 
 /// What `pick` makes of the last sample in each window. Nothing when it is a stale marker, which ends a series here though
 /// ranges overlook it.
-fn last_samples(windows: &Windows, samples: &SampleBuffer, pick: impl Fn(i64, f64) -> f64) -> Vec<f64> {
+fn last_samples(windows: &Windows, samples: &SampleBuffer, pick: impl Fn(usize, i64, f64) -> f64) -> Vec<f64> {
     let (times_ms, values) = (&samples.timestamps_ms, &samples.values);
     let mut column = vec![ABSENT; windows.grid.count];
     let mut end = 0;
@@ -338,7 +352,7 @@ fn last_samples(windows: &Windows, samples: &SampleBuffer, pick: impl Fn(i64, f6
         }
         let fresh = end > 0 && times_ms[end - 1] > end_ms.saturating_sub(windows.range_ms);
         if fresh && is_present(values[end - 1]) {
-            *cell = pick(times_ms[end - 1], values[end - 1]);
+            *cell = pick(end - 1, times_ms[end - 1], values[end - 1]);
         }
     }
     column

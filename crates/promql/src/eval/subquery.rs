@@ -74,7 +74,13 @@ impl Evaluation {
             let (times_ms, values) = points(&inner.values, inner_grid);
             let histograms: Vec<_> =
                 inner.histograms.iter().map(|(step, one)| (inner_grid.time_ms(step), Arc::clone(one))).collect();
-            let samples = Samples { times_ms: &times_ms, values: &values, histograms: &histograms };
+            let samples = Samples {
+                times_ms: &times_ms,
+                values: &values,
+                histograms: &histograms,
+                starts_ms: &[],
+                histogram_starts_ms: &[],
+            };
             let mut series = call.series(inner.labels, &windows, samples)?;
             series.drop_name = inner.drop_name;
             Ok((!series.is_absent()).then_some(series))

@@ -21,6 +21,14 @@ pub(crate) fn function(id: FunctionId) -> Option<fn(f64) -> f64> {
     })
 }
 
+/// A time as people write it, to the second: `1970-01-01T00:00:00Z`.
+pub(crate) fn rfc3339(time_ms: i64) -> String {
+    let at = (time_ms / 1000) as f64;
+    let (date, of_day) = (Date::of(at), seconds(at).rem_euclid(DAY_SECONDS));
+    let (hour, minute, second) = (of_day / 3_600, of_day / 60 % 60, of_day % 60);
+    format!("{:04}-{:02}-{:02}T{hour:02}:{minute:02}:{second:02}Z", date.year, date.month, date.day)
+}
+
 fn seconds(at: f64) -> i64 {
     at as i64
 }

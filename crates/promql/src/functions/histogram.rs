@@ -113,7 +113,7 @@ impl Evaluator<'_> {
         for &quantile in quantiles.iter().filter(|quantile| !(0.0..=1.0).contains(*quantile)) {
             self.annotations.quantile_out_of_range(quantile_span, quantile);
         }
-        self.per_histogram(vector, span, grid, &Quantile { evaluator: self, quantiles, quantile_span, span })
+        self.per_histogram(vector, span, grid, &Quantile { evaluator: self, quantiles, quantile_span, span, grid })
     }
 
     /// `histogram_fraction`.
@@ -162,13 +162,14 @@ struct Quantile<'q> {
     quantiles: &'q [f64],
     quantile_span: Span,
     span: Span,
+    grid: Grid,
 }
 
 impl Question for Quantile<'_> {
     fn of_buckets(&self, step: usize, buckets: &mut Vec<Bucket>, metric: &str) -> f64 {
         let (value, forced) = quantile::bucket_quantile(self.quantiles[step], buckets);
-        if forced {
-            self.evaluator.annotations.forced_monotonicity(self.span, metric);
+        if let Some(forced) = forced {
+            self.evaluator.annotations.forced_monotonicity(self.span, metric, self.grid.time_ms(step), forced);
         }
         value
     }

@@ -130,7 +130,11 @@ fn rank_of(value: f64, buckets: &[Bucket], histogram: &FloatHistogram) -> Option
         }
         if bucket.upper > value {
             let linear = histogram.has_custom_buckets() || around_zero;
-            return Some(if linear { linear_rank(rank, value, &bucket) } else { rank + bucket.count * share_below(value, &bucket) });
+            return Some(if linear {
+                linear_rank(rank, value, &bucket)
+            } else {
+                rank + bucket.count * share_below(value, &bucket)
+            });
         }
         rank += bucket.count;
     }

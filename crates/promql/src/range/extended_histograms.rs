@@ -23,7 +23,7 @@ pub(super) fn cell(
     use FunctionId as F;
     if matches!(id, F::Changes | F::Resets) {
         let merged = window.merged();
-        let inside = merged.partition_point(|sample| sample.0 <= window.start_ms);
+        let inside = merged.partition_point(|(started, _)| started.time_ms <= window.start_ms);
         if inside == merged.len() {
             return Cell::Absent;
         }
@@ -64,7 +64,8 @@ fn growth(
     if is_counter && used.iter().any(|(_, one)| is_gauge(one)) {
         remarks.annotations.not_a_counter(remarks.span, metric);
     }
-    let interpolated = |a: usize, b: usize, time_ms| interpolate(&samples[a], &samples[b], time_ms, is_counter, remarks, metric);
+    let interpolated =
+        |a: usize, b: usize, time_ms| interpolate(&samples[a], &samples[b], time_ms, is_counter, remarks, metric);
     let left = match smoothed && samples[first].0 < window.start_ms {
         true => interpolated(first, first + 1, window.start_ms)?,
         false => FloatHistogram::clone(&samples[first].1),
@@ -73,7 +74,8 @@ fn growth(
         true => interpolated(last - 1, last, window.end_ms)?,
         false => FloatHistogram::clone(&samples[last].1),
     };
-    if !is_counter && !(is_gauge(&left) && is_gauge(&right)) {
+    let borders_are_gauges = is_gauge(&left) && is_gauge(&right);
+    if !is_counter && !borders_are_gauges {
         remarks.annotations.not_a_gauge(remarks.span, metric);
     }
     let mut growth = remarks.minus(&right, &left, metric)?;
@@ -146,7 +148,11 @@ pub(crate) fn smoothed_series(labels: Labels, windows: &Windows, samples: Sample
     let mut series = Series::absent(labels, windows.grid.count);
     for step in 0..windows.grid.count {
         let cell = match smoothed_histogram(windows, step, samples) {
-            Some((time_ms, cell)) if last_float_ms(windows, step, samples).is_none_or(|float_ms| float_ms < time_ms) => cell,
+            Some((time_ms, cell))
+                if last_float_ms(windows, step, samples).is_none_or(|float_ms| float_ms < time_ms) =>
+            {
+                cell
+            }
             _ => smoothed_float(windows, step, samples).map_or(Cell::Absent, Cell::Float),
         };
         series.set(step, cell);
@@ -185,7 +191,9 @@ fn smoothed_histogram(windows: &Windows, step: usize, samples: Samples<'_>) -> O
     }
     let as_it_is = || Some((*before_ms, Cell::Histogram(Arc::clone(before))));
     match samples.histograms.get(after) {
-        Some((next_ms, next)) if *before_ms != time_ms && *next_ms <= time_ms.saturating_add(windows.reach_after_ms) => {
+        Some((next_ms, next))
+            if *before_ms != time_ms && *next_ms <= time_ms.saturating_add(windows.reach_after_ms) =>
+        {
             let Ok((mut growth, _)) = next.minus(before) else { return as_it_is() };
             growth.multiply((time_ms - before_ms) as f64 / (next_ms - before_ms) as f64);
             let (sum, _) = growth.plus(before).ok()?;

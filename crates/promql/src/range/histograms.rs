@@ -7,6 +7,7 @@ use bongsu_model::{FloatHistogram, ResetHint};
 use bongsu_syntax::{Extent, FunctionId, Span};
 
 use super::rate::{Extrapolation, seconds_between};
+use super::starts::Started;
 use super::{Sweep, extended_histograms};
 use crate::annotation::{Annotations, HistogramOperation};
 use crate::error::QueryError;
@@ -37,6 +38,9 @@ pub(super) struct MixedWindow<'a> {
     pub(super) times_ms: &'a [i64],
     pub(super) values: &'a [f64],
     pub(super) histograms: &'a [(i64, SharedHistogram)],
+    /// When the counting of the floats and of the histograms began; see [`Samples`](super::Samples).
+    pub(super) starts_ms: &'a [i64],
+    pub(super) histogram_starts_ms: &'a [i64],
     pub(super) start_ms: i64,
     pub(super) end_ms: i64,
     pub(super) range_ms: i64,
@@ -72,6 +76,8 @@ impl Mixed<'_> {
                 times_ms: &samples.times_ms[first..last],
                 values: &samples.values[first..last],
                 histograms: &samples.histograms[from..to],
+                starts_ms: samples.starts_ms.get(first..).unwrap_or_default(),
+                histogram_starts_ms: samples.histogram_starts_ms.get(from..).unwrap_or_default(),
                 start_ms,
                 end_ms,
                 range_ms: windows.range_ms,
@@ -136,17 +142,34 @@ impl Mixed<'_> {
 
     /// `rate`, `increase` and `delta`: the growth, extrapolated to the window as that of floats is.
     fn rate(&self, window: &MixedWindow<'_>, metric: &str) -> Option<FloatHistogram> {
-        let [(first_ms, first), .., (last_ms, _)] = window.histograms else { return None };
+        let intervals = window.histograms.len() - 1;
+        let ((first_ms, first), last_ms) = (&window.histograms[0], window.histograms[intervals].0);
         let kind = Extrapolation::new(self.id, window.range_ms);
-        let mut growth = self.growth(window.histograms, kind.is_counter, metric)?;
-        let sampled = (*first_ms, *last_ms);
+        let start_ms = window.histogram_started(0).start_within(window.start_ms).filter(|_| kind.is_counter);
+        if intervals == 0 && start_ms.is_none() {
+            return None;
+        }
+        let grown = if intervals == 0 { None } else { Some(self.growth(window, kind.is_counter, metric)?) };
+        if let Some(start_ms) = start_ms {
+            // It began with nothing within the window.
+            let mut growth = match grown {
+                Some(grown) => self.plus(&grown, first, metric)?,
+                None => FloatHistogram::clone(first),
+            };
+            growth.multiply(kind.factor_from((start_ms, *first_ms), last_ms, window.end_ms, intervals));
+            growth.reset_hint = ResetHint::Gauge;
+            return Some(growth);
+        }
+        let mut growth = grown?;
         let borders = (window.start_ms, window.end_ms);
-        let counted = (first.count, growth.count);
-        growth.multiply(kind.factor(sampled, borders, window.histograms.len() - 1, counted));
+        growth.multiply(kind.factor((*first_ms, last_ms), borders, intervals, (first.count, growth.count)));
         Some(growth)
     }
 
-    fn growth(&self, samples: &[(i64, SharedHistogram)], is_counter: bool, metric: &str) -> Option<FloatHistogram> {
+    fn growth(&self, window: &MixedWindow<'_>, is_counter: bool, metric: &str) -> Option<FloatHistogram> {
+        let samples = window.histograms;
+        let starts_anew =
+            |place: usize| window.histogram_started(place).is_reset_after(window.histogram_started(place - 1));
         let (first, last) = (&samples[0].1, &samples[samples.len() - 1].1);
         self.check_kind(samples, is_counter, metric);
         // What was before a reset does not matter, nor does its layout.
@@ -155,8 +178,8 @@ impl Mixed<'_> {
             custom_bounds: samples[1].1.custom_bounds.clone(),
             ..FloatHistogram::default()
         };
-        let starts_anew = is_counter && samples[1].1.is_reset_after(first);
-        let mut previous: &FloatHistogram = if starts_anew { &nothing } else { first };
+        let forgets_first = is_counter && (starts_anew(1) || samples[1].1.is_reset_after(first));
+        let mut previous: &FloatHistogram = if forgets_first { &nothing } else { first };
         let relevant = if is_counter { &samples[1..] } else { &samples[samples.len() - 1..] };
         if relevant.iter().any(|(_, one)| one.has_custom_buckets() != previous.has_custom_buckets()) {
             self.remarks.annotations.mixed_schemas(self.remarks.span, metric);
@@ -166,8 +189,11 @@ impl Mixed<'_> {
         growth.coarsen_to(relevant.iter().map(|(_, one)| one.schema).min()?.min(previous.schema));
         growth = self.minus(&growth, previous, metric)?;
         if is_counter {
-            for (_, one) in &samples[1..] {
-                if one.is_reset_after(previous) {
+            for (place, (_, one)) in samples.iter().enumerate().skip(1) {
+                if window.histogram_started(place).overlaps(window.histogram_started(place - 1)) {
+                    self.remarks.annotations.overlapping_starts(self.remarks.span, metric);
+                }
+                if starts_anew(place) || one.is_reset_after(previous) {
                     growth = self.plus(&growth, previous, metric)?;
                 }
                 previous = one;
@@ -181,9 +207,10 @@ impl Mixed<'_> {
     /// Remarks when counters are expected and gauges found, or the other way round.
     fn check_kind(&self, samples: &[(i64, SharedHistogram)], is_counter: bool, metric: &str) {
         let is_gauge = |sample: &(i64, SharedHistogram)| sample.1.reset_hint == ResetHint::Gauge;
+        let ends_are_gauges = is_gauge(&samples[0]) && is_gauge(&samples[samples.len() - 1]);
         if is_counter && samples.iter().any(is_gauge) {
             self.remarks.annotations.not_a_counter(self.remarks.span, metric);
-        } else if !is_counter && !(is_gauge(&samples[0]) && is_gauge(&samples[samples.len() - 1])) {
+        } else if !is_counter && !ends_are_gauges {
             self.remarks.annotations.not_a_gauge(self.remarks.span, metric);
         }
     }
@@ -191,13 +218,15 @@ impl Mixed<'_> {
     /// `irate` and `idelta`: from the last two samples.
     fn instant(&self, window: &MixedWindow<'_>, is_rate: bool, metric: &str) -> Cell {
         let merged = window.merged();
-        let [.., (before_ms, before), (last_ms, last)] = merged[..] else { return Cell::Absent };
+        let [.., (before_started, before), (last_started, last)] = merged[..] else { return Cell::Absent };
+        let (before_ms, last_ms) = (before_started.time_ms, last_started.time_ms);
+        let starts_anew = last_started.is_reset_after(before_started);
         let annotations = self.remarks.annotations;
         let (before, last) = match (before, last) {
             (Either::Histogram(before), Either::Histogram(last)) => (before, last),
             // The histogram is an older one.
             (Either::Float(before), Either::Float(last)) => {
-                let growth = if is_rate && last < before { last } else { last - before };
+                let growth = if is_rate && (last < before || starts_anew) { last } else { last - before };
                 let divisor = if is_rate { seconds_between(before_ms, last_ms) } else { 1.0 };
                 return Cell::float(growth / divisor);
             }
@@ -213,7 +242,7 @@ impl Mixed<'_> {
             annotations.not_a_gauge(self.remarks.call, metric);
         }
         let mut growth = last.clone();
-        if !is_rate || !last.is_reset_after(before) {
+        if !is_rate || !(starts_anew || last.is_reset_after(before)) {
             let Some(difference) = self.minus(last, before, metric) else { return Cell::Absent };
             growth = difference;
         }
@@ -264,18 +293,28 @@ impl Remarks<'_> {
 
 impl MixedWindow<'_> {
     /// All samples in the order of their times.
-    pub(super) fn merged(&self) -> Vec<(i64, Either<'_>)> {
-        let floats = self.times_ms.iter().zip(self.values).map(|(&time, &value)| (time, Either::Float(value)));
-        let histograms = self.histograms.iter().map(|(time, one)| (*time, Either::Histogram(one)));
-        let mut merged: Vec<(i64, Either<'_>)> = floats.chain(histograms).collect();
-        merged.sort_by_key(|&(time, _)| time);
+    pub(super) fn merged(&self) -> Vec<(Started, Either<'_>)> {
+        let start = |starts_ms: &[i64], place: usize| starts_ms.get(place).copied().unwrap_or(0);
+        let floats = self.times_ms.iter().zip(self.values).enumerate().map(|(place, (&time_ms, &value))| {
+            (Started { time_ms, start_ms: start(self.starts_ms, place) }, Either::Float(value))
+        });
+        let histograms = self.histograms.iter().enumerate();
+        let histograms = histograms.map(|(place, (_, one))| (self.histogram_started(place), Either::Histogram(one)));
+        let mut merged: Vec<(Started, Either<'_>)> = floats.chain(histograms).collect();
+        merged.sort_by_key(|(started, _)| started.time_ms);
         merged
+    }
+
+    /// The times of a histogram.
+    fn histogram_started(&self, place: usize) -> Started {
+        let start_ms = self.histogram_starts_ms.get(place).copied().unwrap_or(0);
+        Started { time_ms: self.histograms[place].0, start_ms }
     }
 }
 
 /// How often the sample changed; NaN equals NaN here.
-pub(super) fn changes(samples: &[(i64, Either<'_>)]) -> f64 {
-    let differ = |pair: &&[(i64, Either<'_>)]| match (pair[0].1, pair[1].1) {
+pub(super) fn changes(samples: &[(Started, Either<'_>)]) -> f64 {
+    let differ = |pair: &&[(Started, Either<'_>)]| match (pair[0].1, pair[1].1) {
         (Either::Float(a), Either::Float(b)) => a != b && !(a.is_nan() && b.is_nan()),
         (Either::Histogram(a), Either::Histogram(b)) => !a.same_as(b),
         _ => true,
@@ -284,8 +323,9 @@ pub(super) fn changes(samples: &[(i64, Either<'_>)]) -> f64 {
 }
 
 /// How often something was counted that is not any more; a change of kind is a reset, too.
-pub(super) fn resets(samples: &[(i64, Either<'_>)]) -> f64 {
-    let is_reset = |pair: &&[(i64, Either<'_>)]| match (pair[0].1, pair[1].1) {
+pub(super) fn resets(samples: &[(Started, Either<'_>)]) -> f64 {
+    let is_reset = |pair: &&[(Started, Either<'_>)]| match (pair[0].1, pair[1].1) {
+        _ if pair[1].0.is_reset_after(pair[0].0) => true,
         (Either::Float(a), Either::Float(b)) => b < a,
         (Either::Histogram(a), Either::Histogram(b)) => b.is_reset_after(a),
         _ => true,

@@ -7,6 +7,7 @@ mod extended_histograms;
 mod histograms;
 mod over_time;
 mod rate;
+mod starts;
 mod trend;
 mod window;
 
@@ -108,15 +109,10 @@ impl<'e> RangeCall<'e> {
     ///
     /// # Errors
     /// When the query has to stop.
-    pub(crate) fn series(
-        &self,
-        labels: Labels,
-        windows: &Windows,
-        samples: Samples<'_>,
-    ) -> Result<Series, QueryError> {
+    pub(crate) fn series(&self, labels: Labels, windows: &Windows, samples: Samples<'_>) -> Result<Series, QueryError> {
         let sweep = Sweep { windows, samples, budget: self.budget };
         let values = match self.extent {
-            Extent::Plain => self.column(&sweep)?,
+            Extent::Plain => self.column(&sweep, labels.metric_name())?,
             extent => extended::column(self.id, extent, &sweep)?,
         };
         let mut series = Series::new(labels, values);
@@ -129,11 +125,19 @@ impl<'e> RangeCall<'e> {
     }
 
     /// The function of floats alone.
-    fn column(&self, sweep: &Sweep<'_>) -> Result<Vec<f64>, QueryError> {
+    fn column(&self, sweep: &Sweep<'_>, metric: &str) -> Result<Vec<f64>, QueryError> {
         use FunctionId as F;
         let Sweep { windows, samples, .. } = *sweep;
+        let starts_are_known = !samples.starts_ms.is_empty();
         let range_ms = windows.range_ms;
         match self.id {
+            F::Rate | F::Increase if starts_are_known => {
+                let kind = rate::Extrapolation::new(self.id, range_ms);
+                let remark = || self.annotations.overlapping_starts(self.args_spans[self.matrix_at], metric);
+                sweep.map(|w| starts::growth(kind, w, remark))
+            }
+            F::Irate if starts_are_known => sweep.map(starts::instant),
+            F::Resets if starts_are_known => sweep.map(starts::resets),
             F::Rate | F::Increase | F::Delta => {
                 let kind = rate::Extrapolation::new(self.id, range_ms);
                 let resets = if kind.is_counter { rate::reset_places(samples.values) } else { Vec::new() };

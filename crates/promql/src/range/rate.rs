@@ -21,6 +21,11 @@ impl Extrapolation {
         Self { is_counter: id != FunctionId::Delta, divisor }
     }
 
+    /// See the field.
+    pub(super) fn divisor(self) -> f64 {
+        self.divisor
+    }
+
     /// The growth between the first and the last sample, carried on to the borders of the window: to the border itself
     /// when it is about one sample distance away, else by half a distance; a counter not below zero.
     pub(super) fn value(self, window: &Window<'_>, series: &[f64], resets: &[usize]) -> Option<f64> {

@@ -14,6 +14,9 @@ pub(crate) struct Samples<'a> {
     pub(crate) times_ms: &'a [i64],
     pub(crate) values: &'a [f64],
     pub(crate) histograms: &'a [(i64, SharedHistogram)],
+    /// When the counting of each float began, as far as anything is known; mostly empty.
+    pub(crate) starts_ms: &'a [i64],
+    pub(crate) histogram_starts_ms: &'a [i64],
 }
 
 impl<'a> Samples<'a> {
@@ -25,14 +28,40 @@ impl<'a> Samples<'a> {
                 if !bongsu_model::is_stale(buffer.values[at]) {
                     buffer.values[kept] = buffer.values[at];
                     buffer.timestamps_ms[kept] = buffer.timestamps_ms[at];
+                    move_start(&mut buffer.start_timestamps_ms, at, kept);
                     kept += 1;
                 }
             }
             buffer.values.truncate(kept);
             buffer.timestamps_ms.truncate(kept);
+            buffer.start_timestamps_ms.truncate(kept);
         }
-        buffer.histograms.retain(|(_, histogram)| !histogram.is_stale());
-        Self { times_ms: &buffer.timestamps_ms, values: &buffer.values, histograms: &buffer.histograms }
+        if buffer.histograms.iter().any(|(_, histogram)| histogram.is_stale()) {
+            let mut kept = 0;
+            for at in 0..buffer.histograms.len() {
+                if !buffer.histograms[at].1.is_stale() {
+                    buffer.histograms.swap(kept, at);
+                    move_start(&mut buffer.histogram_start_timestamps_ms, at, kept);
+                    kept += 1;
+                }
+            }
+            buffer.histograms.truncate(kept);
+            buffer.histogram_start_timestamps_ms.truncate(kept);
+        }
+        Self {
+            times_ms: &buffer.timestamps_ms,
+            values: &buffer.values,
+            histograms: &buffer.histograms,
+            starts_ms: &buffer.start_timestamps_ms,
+            histogram_starts_ms: &buffer.histogram_start_timestamps_ms,
+        }
+    }
+}
+
+/// Moves a start to an earlier place; what is missing is not known.
+fn move_start(starts_ms: &mut [i64], from: usize, to: usize) {
+    if to < starts_ms.len() {
+        starts_ms[to] = starts_ms.get(from).copied().unwrap_or(0);
     }
 }
 
@@ -41,6 +70,8 @@ impl<'a> Samples<'a> {
 pub(crate) struct Window<'a> {
     pub(crate) times_ms: &'a [i64],
     pub(crate) values: &'a [f64],
+    /// When the counting of the samples began; see [`Samples::starts_ms`].
+    pub(crate) starts_ms: &'a [i64],
     /// Place of the first sample in the whole series.
     pub(crate) first: usize,
     pub(crate) start_ms: i64,
@@ -116,6 +147,7 @@ impl Sweep<'_> {
                 let window = Window {
                     times_ms: &samples.times_ms[first..end],
                     values: &samples.values[first..end],
+                    starts_ms: samples.starts_ms.get(first..).unwrap_or_default(),
                     first,
                     start_ms,
                     end_ms,
