@@ -47,6 +47,7 @@ fn settings(config: &Config) -> Vec<(&'static str, String)> {
         ("limits.labels_per_series", limits.labels_per_series.to_string()),
         ("limits.label_name_size", limits.label_name_size.to_string()),
         ("limits.label_value_size", limits.label_value_size.to_string()),
+        ("limits.exemplars", limits.exemplars.to_string()),
         ("limits.samples_ahead", limits.samples_ahead.to_string()),
         ("limits.push_body_size", limits.push_body_size.to_string()),
         ("limits.queries_concurrent", limits.queries_concurrent.to_string()),
