@@ -17,6 +17,27 @@ pub struct QueryStats {
     pub points_peak: u64,
 }
 
+/// What a query has used so far. It may be read while the query runs, and after it has failed.
+#[derive(Debug, Default)]
+pub struct QueryProgress {
+    points: AtomicU64,
+    points_peak: AtomicU64,
+    samples_read: AtomicU64,
+    series_read: AtomicU64,
+}
+
+impl QueryProgress {
+    /// The numbers of this moment.
+    #[must_use]
+    pub fn stats(&self) -> QueryStats {
+        QueryStats {
+            samples_read: self.samples_read.load(Ordering::Relaxed),
+            series_read: self.series_read.load(Ordering::Relaxed),
+            points_peak: self.points_peak.load(Ordering::Relaxed),
+        }
+    }
+}
+
 /// How many points a loop looks at between two checks: about a millisecond's work.
 pub(crate) const POINTS_PER_CHECK: usize = 1 << 20;
 
@@ -26,23 +47,17 @@ pub(crate) struct Budget {
     cancel: Arc<AtomicBool>,
     deadline: Option<Instant>,
     points_max: u64,
-    points: AtomicU64,
-    points_peak: AtomicU64,
-    samples_read: AtomicU64,
-    series_read: AtomicU64,
+    used: Arc<QueryProgress>,
 }
 
 impl Budget {
     pub(crate) fn new(cancel: Arc<AtomicBool>, deadline: Option<Instant>, points_max: u64) -> Self {
-        Self {
-            cancel,
-            deadline,
-            points_max,
-            points: AtomicU64::new(0),
-            points_peak: AtomicU64::new(0),
-            samples_read: AtomicU64::new(0),
-            series_read: AtomicU64::new(0),
-        }
+        Self { cancel, deadline, points_max, used: Arc::default() }
+    }
+
+    /// The same, counted where others look.
+    pub(crate) fn counted_by(self, used: &Arc<QueryProgress>) -> Self {
+        Self { used: Arc::clone(used), ..self }
     }
 
     /// An error when the caller went away or the time is over. Called once for each part of the work, and by a [`Pace`] within
@@ -63,8 +78,8 @@ impl Budget {
     }
 
     pub(crate) fn count_read(&self, samples: usize) -> Result<(), QueryError> {
-        self.series_read.fetch_add(1, Ordering::Relaxed);
-        self.samples_read.fetch_add(samples as u64, Ordering::Relaxed);
+        self.used.series_read.fetch_add(1, Ordering::Relaxed);
+        self.used.samples_read.fetch_add(samples as u64, Ordering::Relaxed);
         if samples as u64 > self.points_max {
             return Err(QueryError::too_many_samples());
         }
@@ -79,11 +94,7 @@ impl Budget {
     }
 
     pub(crate) fn stats(&self) -> QueryStats {
-        QueryStats {
-            samples_read: self.samples_read.load(Ordering::Relaxed),
-            series_read: self.series_read.load(Ordering::Relaxed),
-            points_peak: self.points_peak.load(Ordering::Relaxed),
-        }
+        self.used.stats()
     }
 }
 
@@ -117,9 +128,9 @@ impl Charge {
     /// Takes more.
     pub(crate) fn grow(&mut self, points: usize) -> Result<(), QueryError> {
         let points = points as u64;
-        let total = self.budget.points.fetch_add(points, Ordering::Relaxed) + points;
+        let total = self.budget.used.points.fetch_add(points, Ordering::Relaxed) + points;
         self.points += points;
-        self.budget.points_peak.fetch_max(total, Ordering::Relaxed);
+        self.budget.used.points_peak.fetch_max(total, Ordering::Relaxed);
         if total > self.budget.points_max {
             return Err(QueryError::too_many_samples());
         }
@@ -130,7 +141,7 @@ impl Charge {
     pub(crate) fn shrink(&mut self, points: usize) {
         let points = (points as u64).min(self.points);
         self.points -= points;
-        self.budget.points.fetch_sub(points, Ordering::Relaxed);
+        self.budget.used.points.fetch_sub(points, Ordering::Relaxed);
     }
 
     /// Joins two charges.
@@ -141,6 +152,6 @@ impl Charge {
 
 impl Drop for Charge {
     fn drop(&mut self) {
-        self.budget.points.fetch_sub(self.points, Ordering::Relaxed);
+        self.budget.used.points.fetch_sub(self.points, Ordering::Relaxed);
     }
 }

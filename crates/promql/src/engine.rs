@@ -124,9 +124,10 @@ impl Engine {
         context: &QueryContext,
     ) -> Evaluator<'q> {
         let points_max = context.samples_max.unwrap_or(self.options.samples_max);
+        let budget = Budget::new(Arc::clone(&context.cancel), context.deadline, points_max);
         Evaluator {
             source,
-            budget: Arc::new(Budget::new(Arc::clone(&context.cancel), context.deadline, points_max)),
+            budget: Arc::new(budget.counted_by(&context.progress)),
             annotations: Annotations::default(),
             invariant: InvariantRoots::of(expr),
             totals: TotalsOnly::of(expr),

@@ -35,7 +35,7 @@ mod testing;
 mod tests;
 
 pub use annotation::{Annotation, Severity};
-pub use budget::QueryStats;
+pub use budget::{QueryProgress, QueryStats};
 pub use engine::Engine;
 pub use error::{QueryError, QueryErrorKind};
 pub use options::{EngineOptions, QueryContext};

@@ -4,6 +4,8 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 use std::time::Instant;
 
+use crate::budget::QueryProgress;
+
 /// Settings of an engine.
 #[derive(Clone, Debug)]
 pub struct EngineOptions {
@@ -57,4 +59,6 @@ pub struct QueryContext {
     pub samples_max: Option<u64>,
     /// In place of [`EngineOptions::series_max`].
     pub series_max: Option<usize>,
+    /// Where the query counts what it uses.
+    pub progress: Arc<QueryProgress>,
 }

@@ -126,7 +126,11 @@ impl Evaluator<'_> {
             Selection { matchers: selector.matchers.clone(), start_ms, end_ms, series_max: self.series_max };
         let set = self.source.select(&selection)?;
         if set.len() > self.series_max {
-            let message = format!("the selector selects {} series; at most {} are allowed", set.len(), self.series_max);
+            let message = format!(
+                "the selector selects {} series; at most {} are allowed (setting limits.query_series)",
+                set.len(),
+                self.series_max
+            );
             return Err(QueryError::new(crate::QueryErrorKind::Limit, message));
         }
         Ok(set)
