@@ -21,6 +21,7 @@ mod page;
 mod params;
 mod prom;
 mod push;
+mod queries;
 mod queue;
 mod state;
 mod tenant;

@@ -34,6 +34,8 @@ pub(crate) static QUERIES_REFUSED: Family<1> = Family::new(
     "Queries answered 429 or 503 because too many of their tenant, or of all, were waiting.",
     ["line"],
 );
+pub(crate) static QUERIES_SLOW: Counter =
+    Counter::new("bongsu_queries_slow_total", "Queries that took longer than a query should.");
 pub(crate) static QUERY_QUEUE_SECONDS: Histogram<9> = Histogram::new(
     "bongsu_query_queue_duration_seconds",
     "Time that queries waited for a slot.",
@@ -59,6 +61,7 @@ pub static METRICS: &[&dyn Metric] = &[
     &QUERIES_RUNNING,
     &QUERIES_WAITING,
     &QUERIES_REFUSED,
+    &QUERIES_SLOW,
     &QUERY_QUEUE_SECONDS,
     &QUERY_SECONDS,
 ];

@@ -1,6 +1,7 @@
 //! Prometheus' read API, and Mimir's cardinality API. Sources: "HTTP API" of the Prometheus 3 documentation, and Mimir's
 //! HTTP API reference. What differs is listed in `docs/api.md`.
 
+mod activity;
 mod ast;
 mod batch;
 mod cardinality;
@@ -22,7 +23,7 @@ use std::time::{Duration, Instant};
 
 use axum::Router;
 use axum::response::{IntoResponse, Response};
-use axum::routing::{get, post};
+use axum::routing::{delete, get, post};
 use bongsu_model::TenantId;
 use http::header;
 
@@ -59,6 +60,9 @@ pub(crate) fn routes() -> Router<Arc<Api>> {
         .route("/status/runtimeinfo", get(status::runtime_info))
         .route("/status/walreplay", get(status::wal_replay))
         .route("/status/tsdb", get(tsdb::status))
+        .route("/status/active_queries", get(activity::active))
+        .route("/status/active_queries/{id}", delete(activity::stop))
+        .route("/status/slow_queries", get(activity::slow))
         .route("/cardinality/label_names", get(cardinality::label_names).post(cardinality::label_names))
         .route("/cardinality/label_values", get(cardinality::label_values).post(cardinality::label_values))
 }

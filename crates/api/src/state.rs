@@ -10,6 +10,7 @@ use bongsu_telemetry::Registry;
 use bongsu_tsdb::Store;
 use tokio::sync::{Semaphore, SemaphorePermit};
 
+use crate::queries::Queries;
 use crate::queue::{Queue, QueueLimits};
 
 /// Bounds of requests.
@@ -33,6 +34,10 @@ pub struct ApiLimits {
     pub queries_waiting_per_tenant_max: usize,
     /// The longest that a query may take; also the default.
     pub query_timeout: Duration,
+    /// Bytes of the answer to a query.
+    pub query_response_bytes_max: usize,
+    /// Queries that take so long are listed and logged as slow; zero: none is.
+    pub slow_query_after: Duration,
     /// Series that one selector, or one series request, may touch.
     pub query_series_max: usize,
 }
@@ -49,6 +54,8 @@ impl Default for ApiLimits {
             queries_waiting_max: 1_000,
             queries_waiting_per_tenant_max: 200,
             query_timeout: Duration::from_secs(120),
+            query_response_bytes_max: 256 << 20,
+            slow_query_after: Duration::from_secs(5),
             query_series_max: 5_000_000,
         }
     }
@@ -124,6 +131,7 @@ pub struct Api {
     /// One permit per KiB of a push under way.
     pub(crate) push_slots: Semaphore,
     pub(crate) queue: Queue,
+    pub(crate) queries: Arc<Queries>,
     ready: AtomicBool,
 }
 
@@ -134,6 +142,7 @@ impl Api {
         Self {
             push_slots: Semaphore::new(options.limits.push_inflight_bytes_max / 1024),
             queue: Queue::new(queue_limits(&options.limits)),
+            queries: Queries::new(options.limits.slow_query_after),
             store: options.store,
             engine: Arc::new(options.engine),
             registry: options.registry,

@@ -72,6 +72,10 @@ pub struct Limits {
     pub query_samples: u64,
     /// Series that one selector may select. Default 1,000,000.
     pub query_series: usize,
+    /// Bytes of the answer to a query. Default 256MB.
+    pub query_response_size: ByteSize,
+    /// Queries that take so long are listed and logged as slow; 0s: none is. Default 5s.
+    pub slow_query: Duration,
 }
 
 impl Default for Limits {
@@ -91,6 +95,8 @@ impl Default for Limits {
             query_timeout: Duration::from_secs(120),
             query_samples: 50_000_000,
             query_series: 1_000_000,
+            query_response_size: ByteSize::from_bytes(256 << 20),
+            slow_query: Duration::from_secs(5),
         }
     }
 }

@@ -143,6 +143,8 @@ fn api_limits(config: &Config) -> ApiLimits {
         queries_waiting_per_tenant_max: config.limits.queries_waiting_per_tenant,
         query_timeout: config.limits.query_timeout.as_std(),
         query_series_max: config.limits.query_series,
+        query_response_bytes_max: usize::try_from(config.limits.query_response_size.as_bytes()).unwrap_or(usize::MAX),
+        slow_query_after: config.limits.slow_query.as_std(),
         ..ApiLimits::default()
     }
 }

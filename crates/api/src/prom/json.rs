@@ -7,8 +7,9 @@ use bongsu_model::{Bucket, FloatHistogram, Labels};
 use bongsu_promql::{MatrixSeries, SampleValue, Value, VectorSample};
 use std::fmt::Write;
 
-/// `{"resultType":"matrix","result":[…]}`.
-pub(crate) fn write_value(out: &mut String, value: &Value) {
+/// `{"resultType":"matrix","result":[…]}`, unless `out` becomes longer than `bytes_max`: looked at after each sample of a
+/// vector, series of floats, and histogram. Returns whether it was written.
+pub(crate) fn write_value(out: &mut String, value: &Value, bytes_max: usize) -> bool {
     let (kind, open) = match value {
         Value::Scalar(_) => ("scalar", ""),
         Value::String { .. } => ("string", ""),
@@ -25,10 +26,19 @@ pub(crate) fn write_value(out: &mut String, value: &Value) {
             write_text(out, text);
             out.push(']');
         }
-        Value::Vector(samples) => separated(out, samples, write_vector_sample),
-        Value::Matrix(series) => separated(out, series, write_matrix_series),
+        Value::Vector(samples) => separated(out, samples, |out, one| {
+            if out.len() <= bytes_max {
+                write_vector_sample(out, one);
+            }
+        }),
+        Value::Matrix(series) => separated(out, series, |out, one| {
+            if out.len() <= bytes_max {
+                write_matrix_series(out, one, bytes_max);
+            }
+        }),
     }
     out.push_str(if open.is_empty() { "}" } else { "]}" });
+    out.len() <= bytes_max
 }
 
 fn write_vector_sample(out: &mut String, sample: &VectorSample) {
@@ -47,7 +57,7 @@ fn write_vector_sample(out: &mut String, sample: &VectorSample) {
     out.push('}');
 }
 
-fn write_matrix_series(out: &mut String, series: &MatrixSeries) {
+fn write_matrix_series(out: &mut String, series: &MatrixSeries, bytes_max: usize) {
     out.push_str("{\"metric\":");
     write_labels(out, &series.labels);
     if !series.values.is_empty() {
@@ -62,7 +72,11 @@ fn write_matrix_series(out: &mut String, series: &MatrixSeries) {
     }
     if !series.histograms.is_empty() {
         out.push_str(",\"histograms\":[");
-        separated(out, &series.histograms, |out, (time_ms, one)| write_histogram_point(out, *time_ms, one));
+        separated(out, &series.histograms, |out, (time_ms, one)| {
+            if out.len() <= bytes_max {
+                write_histogram_point(out, *time_ms, one);
+            }
+        });
         out.push(']');
     }
     out.push('}');
@@ -226,6 +240,26 @@ mod tests {
             let mut out = String::new();
             write_seconds(&mut out, ms);
             assert_eq!(out, expected);
+        }
+    }
+
+    #[test]
+    fn what_becomes_too_long_is_given_up() {
+        let point = |at: i64| bongsu_model::FloatHistogram { count: at as f64, ..Default::default() };
+        let series = |histograms: i64| MatrixSeries {
+            labels: Labels::empty(),
+            timestamps_ms: vec![1; 10],
+            values: vec![1.0; 10],
+            histograms: (0..histograms).map(|at| (at, std::sync::Arc::new(point(at)))).collect(),
+        };
+        for value in [Value::Matrix((0..1000).map(|_| series(0)).collect()), Value::Matrix(vec![series(1000)])] {
+            let mut all = String::new();
+            assert!(write_value(&mut all, &value, usize::MAX));
+            let mut exact = String::new();
+            assert!(write_value(&mut exact, &value, all.len()) && exact == all);
+            let mut cut = String::new();
+            assert!(!write_value(&mut cut, &value, 1000));
+            assert!(cut.len() < 3000, "{}", cut.len());
         }
     }
 

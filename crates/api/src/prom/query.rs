@@ -13,8 +13,8 @@ use bongsu_tsdb::Reader;
 
 use super::json::write_value;
 use super::stats::{self, Timings};
-use super::{json_response, queued};
-use crate::error::ApiError;
+use super::{blocking, json_response, take_slot};
+use crate::error::{ApiError, ErrorType};
 use crate::metrics;
 use crate::params::Params;
 use crate::state::Api;
@@ -35,7 +35,8 @@ pub(super) async fn instant(
 pub(super) async fn answer_instant(api: &Arc<Api>, tenant: &TenantId, params: &Params) -> Result<String, ApiError> {
     let at_ms = params.time_ms("time")?.unwrap_or_else(|| api.clock.now_ms());
     let job = Job::prepare(params, api)?;
-    job.run(api, tenant, move |engine, expr, reader, context| engine.instant(expr, at_ms, reader, context)).await
+    job.run(api, tenant, "instant", move |engine, expr, reader, context| engine.instant(expr, at_ms, reader, context))
+        .await
 }
 
 pub(super) async fn range(
@@ -67,7 +68,7 @@ pub(super) async fn answer_range(api: &Arc<Api>, tenant: &TenantId, params: &Par
     let work = move |engine: &Engine, expr: &Expr, reader: &Reader, context: &QueryContext| {
         engine.range(expr, start_ms, end_ms, step_ms, reader, context)
     };
-    job.run(api, tenant, work).await
+    job.run(api, tenant, "range", work).await
 }
 
 /// One query with its parameters, not parsed yet: that may take a while and is done in the query's own slot.
@@ -98,29 +99,54 @@ impl Job {
         self,
         api: &Arc<Api>,
         tenant: &TenantId,
+        kind: &'static str,
         evaluate: impl FnOnce(&Engine, &Expr, &Reader, &QueryContext) -> Result<QueryOutput, QueryError> + Send + 'static,
     ) -> Result<String, ApiError> {
         let stop = StopOnDrop(Arc::new(AtomicBool::new(false)));
+        let asked = Instant::now();
+        let watched = api.queries.register(tenant, kind, &self.text, api.clock.now_ms(), &stop.0);
         let context = QueryContext {
             cancel: Arc::clone(&stop.0),
-            deadline: Some(Instant::now() + self.timeout),
+            deadline: Some(asked + self.timeout),
             lookback_ms: self.lookback_ms,
+            progress: watched.progress(),
             ..QueryContext::default()
         };
-        let (engine, reader) = (Arc::clone(&api.engine), api.store.reader(tenant));
-        let asked = Instant::now();
-        let outcome = queued(api, tenant, self.timeout, move || {
-            let start = Instant::now();
-            let expr = parse(&self.text)?;
-            let prepared = start.elapsed();
-            let output = evaluate(&engine, &expr, &reader, &context);
-            metrics::QUERY_SECONDS.observe(start.elapsed().as_secs_f64());
-            let timings = Timings { queue: start - asked, preparation: prepared, total: asked.elapsed() };
-            Ok(render(output?, &self, self.stats.then_some(timings)))
-        })
-        .await;
+        let outcome = match take_slot(api, tenant, self.timeout).await {
+            Ok(slot) => {
+                let (api, reader) = (Arc::clone(api), api.store.reader(tenant));
+                blocking(move || {
+                    let _slot = slot;
+                    watched.begin();
+                    let outcome = self.answer(asked, &api, |expr| evaluate(&api.engine, expr, &reader, &context));
+                    watched.end(outcome.as_ref().err().map(|error| error.message.as_str()));
+                    outcome
+                })
+                .await
+            }
+            Err(error) => {
+                watched.end(Some(&error.message));
+                Err(error)
+            }
+        };
         metrics::QUERIES.add([if outcome.is_ok() { "success" } else { "error" }], 1);
         outcome
+    }
+
+    /// Parses, evaluates and writes the answer; the query was asked at `asked`.
+    fn answer(
+        &self,
+        asked: Instant,
+        api: &Api,
+        evaluate: impl FnOnce(&Expr) -> Result<QueryOutput, QueryError>,
+    ) -> Result<String, ApiError> {
+        let start = Instant::now();
+        let expr = parse(&self.text)?;
+        let preparation = start.elapsed();
+        let output = evaluate(&expr);
+        metrics::QUERY_SECONDS.observe(start.elapsed().as_secs_f64());
+        let timings = Timings { queue: start - asked, preparation, total: asked.elapsed() };
+        render(output?, self, self.stats.then_some(timings), api.limits.query_response_bytes_max)
     }
 }
 
@@ -138,7 +164,7 @@ pub(super) fn parse(text: &str) -> Result<Expr, ApiError> {
 }
 
 /// The whole answer as text.
-fn render(mut output: QueryOutput, job: &Job, timings: Option<Timings>) -> String {
+fn render(mut output: QueryOutput, job: &Job, timings: Option<Timings>, bytes_max: usize) -> Result<String, ApiError> {
     let mut warnings: Vec<String> = Vec::new();
     let mut infos = Vec::new();
     if truncate(&mut output.value, job.limit) {
@@ -150,7 +176,13 @@ fn render(mut output: QueryOutput, job: &Job, timings: Option<Timings>) -> Strin
     }
     let mut out = String::with_capacity(4096);
     out.push_str("{\"status\":\"success\",\"data\":");
-    write_value(&mut out, &output.value);
+    if !write_value(&mut out, &output.value, bytes_max) {
+        let text = format!(
+            "the answer is larger than {bytes_max} bytes, the limit (setting limits.query_response_size): ask for fewer \
+             series or steps, or raise it"
+        );
+        return Err(ApiError::new(ErrorType::Execution, text));
+    }
     if let Some(timings) = timings {
         stats::append(&mut out, &timings, output.stats);
     }
@@ -160,7 +192,7 @@ fn render(mut output: QueryOutput, job: &Job, timings: Option<Timings>) -> Strin
         }
     }
     out.push('}');
-    out
+    Ok(out)
 }
 
 fn truncate(value: &mut Value, limit: usize) -> bool {

@@ -189,7 +189,9 @@ fn check_count(count: usize, series_max: usize) -> Result<(), SourceError> {
     if count <= series_max {
         return Ok(());
     }
-    let message = format!("selection has more than {series_max} series, the most that one may have");
+    let message = format!(
+        "selection has more than {series_max} series, the most that one may have (setting limits.query_series)"
+    );
     Err(SourceError { kind: SourceErrorKind::Limit, message })
 }
 
