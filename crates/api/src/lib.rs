@@ -13,6 +13,7 @@
 //! Engines are synchronous: queries run on the blocking pool and stop when their client goes away.
 
 mod admin;
+mod cache;
 mod cors;
 mod error;
 mod health;

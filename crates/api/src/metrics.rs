@@ -34,6 +34,14 @@ pub(crate) static QUERIES_REFUSED: Family<1> = Family::new(
     "Queries answered 429 or 503 because too many of their tenant, or of all, were waiting.",
     ["line"],
 );
+pub(crate) static QUERY_CACHE: Family<1> = Family::new(
+    "bongsu_query_cache_requests_total",
+    "Range queries by what the kept answers gave: all of it, a part, nothing, or nothing that may be kept.",
+    ["result"],
+);
+pub(crate) static QUERY_CACHE_BYTES: Gauge = Gauge::new("bongsu_query_cache_bytes", "Memory of kept answers.");
+pub(crate) static QUERY_CACHE_EVICTIONS: Counter =
+    Counter::new("bongsu_query_cache_evictions_total", "Kept answers that made room for others.");
 pub(crate) static QUERIES_SLOW: Counter =
     Counter::new("bongsu_queries_slow_total", "Queries that took longer than a query should.");
 pub(crate) static QUERY_QUEUE_SECONDS: Histogram<9> = Histogram::new(
@@ -62,6 +70,9 @@ pub static METRICS: &[&dyn Metric] = &[
     &QUERIES_WAITING,
     &QUERIES_REFUSED,
     &QUERIES_SLOW,
+    &QUERY_CACHE,
+    &QUERY_CACHE_BYTES,
+    &QUERY_CACHE_EVICTIONS,
     &QUERY_QUEUE_SECONDS,
     &QUERY_SECONDS,
 ];

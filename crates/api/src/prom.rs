@@ -8,7 +8,7 @@ mod cardinality;
 mod exemplars;
 mod federate;
 mod format;
-mod json;
+pub(crate) mod json;
 mod labels;
 mod metadata;
 mod query;

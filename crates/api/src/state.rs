@@ -10,6 +10,7 @@ use bongsu_telemetry::Registry;
 use bongsu_tsdb::Store;
 use tokio::sync::{Semaphore, SemaphorePermit};
 
+use crate::cache::Cache;
 use crate::queries::Queries;
 use crate::queue::{Queue, QueueLimits};
 
@@ -38,6 +39,10 @@ pub struct ApiLimits {
     pub query_response_bytes_max: usize,
     /// Queries that take so long are listed and logged as slow; zero: none is.
     pub slow_query_after: Duration,
+    /// Memory of kept answers to range queries; 0: none are kept.
+    pub query_cache_bytes_max: usize,
+    /// Of the newest samples, up to this age, no answer is kept.
+    pub query_cache_recent: Duration,
     /// Series that one selector, or one series request, may touch.
     pub query_series_max: usize,
 }
@@ -56,6 +61,8 @@ impl Default for ApiLimits {
             query_timeout: Duration::from_secs(120),
             query_response_bytes_max: 256 << 20,
             slow_query_after: Duration::from_secs(5),
+            query_cache_bytes_max: 64 << 20,
+            query_cache_recent: Duration::from_secs(600),
             query_series_max: 5_000_000,
         }
     }
@@ -132,6 +139,7 @@ pub struct Api {
     pub(crate) push_slots: Semaphore,
     pub(crate) queue: Queue,
     pub(crate) queries: Arc<Queries>,
+    pub(crate) cache: Option<Cache>,
     ready: AtomicBool,
 }
 
@@ -143,6 +151,10 @@ impl Api {
             push_slots: Semaphore::new(options.limits.push_inflight_bytes_max / 1024),
             queue: Queue::new(queue_limits(&options.limits)),
             queries: Queries::new(options.limits.slow_query_after),
+            cache: Cache::new(
+                options.limits.query_cache_bytes_max,
+                i64::try_from(options.limits.query_cache_recent.as_millis()).unwrap_or(i64::MAX),
+            ),
             store: options.store,
             engine: Arc::new(options.engine),
             registry: options.registry,

@@ -74,6 +74,10 @@ pub struct Limits {
     pub query_series: usize,
     /// Bytes of the answer to a query. Default 256MB.
     pub query_response_size: ByteSize,
+    /// Memory of kept answers to range queries; 0: none are kept. Default 64MB.
+    pub query_cache_size: ByteSize,
+    /// Of the newest samples, up to this age, no answer is kept. Default 10m.
+    pub query_cache_recent: Duration,
     /// Queries that take so long are listed and logged as slow; 0s: none is. Default 5s.
     pub slow_query: Duration,
 }
@@ -96,6 +100,8 @@ impl Default for Limits {
             query_samples: 50_000_000,
             query_series: 1_000_000,
             query_response_size: ByteSize::from_bytes(256 << 20),
+            query_cache_size: ByteSize::from_bytes(64 << 20),
+            query_cache_recent: Duration::from_secs(600),
             slow_query: Duration::from_secs(5),
         }
     }

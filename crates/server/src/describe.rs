@@ -58,6 +58,8 @@ fn settings(config: &Config) -> Vec<(&'static str, String)> {
         ("limits.query_samples", limits.query_samples.to_string()),
         ("limits.query_series", limits.query_series.to_string()),
         ("limits.query_response_size", limits.query_response_size.to_string()),
+        ("limits.query_cache_size", limits.query_cache_size.to_string()),
+        ("limits.query_cache_recent", limits.query_cache_recent.to_string()),
         ("limits.slow_query", limits.slow_query.to_string()),
     ]);
     settings

@@ -144,6 +144,8 @@ fn api_limits(config: &Config) -> ApiLimits {
         query_timeout: config.limits.query_timeout.as_std(),
         query_series_max: config.limits.query_series,
         query_response_bytes_max: usize::try_from(config.limits.query_response_size.as_bytes()).unwrap_or(usize::MAX),
+        query_cache_bytes_max: usize::try_from(config.limits.query_cache_size.as_bytes()).unwrap_or(usize::MAX),
+        query_cache_recent: config.limits.query_cache_recent.as_std(),
         slow_query_after: config.limits.slow_query.as_std(),
         ..ApiLimits::default()
     }

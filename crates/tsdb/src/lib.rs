@@ -21,6 +21,7 @@ mod tenants;
 mod chunk;
 mod head;
 mod index;
+mod lateness;
 mod span;
 mod table;
 

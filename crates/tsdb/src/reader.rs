@@ -59,14 +59,29 @@ impl Reader {
         series.into_iter().filter_map(read).collect()
     }
 
+    /// For who keeps answers: begins to record changes of samples up to a time, inclusive, and returns a mark. What is read after this
+    /// call may be kept; it is true for times before [`changed_since`](Self::changed_since) that mark. `None` for a tenant
+    /// that has no samples yet.
+    #[must_use]
+    pub fn rely_until(&self, until_ms: i64) -> Option<u64> {
+        Some(self.inner.tenants.get(&self.tenant)?.lateness.rely_until(until_ms))
+    }
+
+    /// The first time of which samples were written late, deleted or lost since a mark; [`i64::MAX`] when there is none.
+    #[must_use]
+    pub fn changed_since(&self, mark: u64) -> i64 {
+        self.inner.tenants.get(&self.tenant).map_or(i64::MIN, |tenant| tenant.lateness.changed_since(mark))
+    }
+
     fn selected(&self, selection: &Selection) -> Result<Selected, SourceError> {
         let Some(tenant) = self.inner.tenants.get(&self.tenant) else { return Ok(Selected::default()) };
         let start_ms = selection.start_ms.max(self.oldest_ms());
         Selected::new(&tenant, &Selection { start_ms, ..selection.clone() })
     }
 
-    /// What is older is on its way out and not read.
-    fn oldest_ms(&self) -> i64 {
+    /// The first time that is read, which moves on with the clock: what is older is on its way out.
+    #[must_use]
+    pub fn oldest_ms(&self) -> i64 {
         self.inner.cutoff_ms(self.inner.options.clock.now_ms())
     }
 }

@@ -57,6 +57,7 @@ impl Inner {
             }
             let deleted = block.delete().and_then(|()| {
                 tenant.replace(&[Arc::clone(&block)], None);
+                tenant.lateness.changed(i64::MIN);
                 total_bytes -= block.size_bytes();
                 dropped += 1;
                 durable::sync_dir(&tenant.dir)

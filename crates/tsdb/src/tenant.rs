@@ -14,6 +14,7 @@ use crate::durable;
 use crate::error::{Error, Rejections};
 use crate::exemplars::{self, Added, Exemplars};
 use crate::head::{Frozen, Head};
+use crate::lateness::Lateness;
 use crate::metadata::{self, MetadataMap};
 use crate::options::Limits;
 use crate::span;
@@ -36,6 +37,8 @@ pub(crate) struct Tenant {
     pub(crate) state: RwLock<State>,
     pub(crate) metadata: Mutex<MetadataMap>,
     pub(crate) exemplars: Mutex<Exemplars>,
+    /// Told after every change of samples that readers can see.
+    pub(crate) lateness: Lateness,
     /// Blocks that are on disk and take no part; see [`blocks::Found`].
     pub(crate) unopened: Vec<BlockName>,
 }
@@ -92,7 +95,7 @@ impl Tenant {
         let exemplars = load(&dir.join(EXEMPLARS_FILE), damaged, |bytes| exemplars::file::decode(bytes, exemplars_max));
         let (metadata, exemplars) = (Mutex::new(metadata), Mutex::new(exemplars));
         let (turn, state, unopened) = (Mutex::new(()), RwLock::new(state), found.unopened);
-        Ok((Self { id, dir, turn, state, metadata, exemplars, unopened }, last_flush))
+        Ok((Self { id, dir, turn, state, metadata, exemplars, lateness: Lateness::default(), unopened }, last_flush))
     }
 
     /// Writes the files of metadata and of exemplars when there is something new.
@@ -167,6 +170,7 @@ impl Tenant {
             }
             if applied.samples + applied.histograms > 0 {
                 state.head.cover(batch.min_ms, batch.max_ms, received_ms);
+                self.lateness.changed(batch.min_ms);
             }
         }
         if has_exemplars {

@@ -198,6 +198,7 @@ impl Inner {
             durable::write_file(&path, &codec::encode(&list))?;
         }
         tenant.state.write().tombstones = Arc::new(list);
+        tenant.lateness.changed(i64::MIN);
         Ok(())
     }
 }

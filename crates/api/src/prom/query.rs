@@ -14,6 +14,7 @@ use bongsu_tsdb::Reader;
 use super::json::write_value;
 use super::stats::{self, Timings};
 use super::{blocking, json_response, take_slot};
+use crate::cache::RangeQuery;
 use crate::error::{ApiError, ErrorType};
 use crate::metrics;
 use crate::params::Params;
@@ -65,8 +66,14 @@ pub(super) async fn answer_range(api: &Arc<Api>, tenant: &TenantId, params: &Par
         ));
     }
     let job = Job::prepare(params, api)?;
-    let work = move |engine: &Engine, expr: &Expr, reader: &Reader, context: &QueryContext| {
-        engine.range(expr, start_ms, end_ms, step_ms, reader, context)
+    // Who asks what a query uses wants to know it of the whole.
+    let (state, may_be_kept) = (Arc::clone(api), !job.stats);
+    let work = move |engine: &Engine, expr: &Expr, reader: &Reader, context: &QueryContext| match &state.cache {
+        Some(cache) if may_be_kept => {
+            let now_ms = state.clock.now_ms();
+            cache.range(&RangeQuery { engine, expr, start_ms, end_ms, step_ms, reader, context, now_ms })
+        }
+        _ => engine.range(expr, start_ms, end_ms, step_ms, reader, context),
     };
     job.run(api, tenant, "range", work).await
 }
