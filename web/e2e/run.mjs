@@ -191,6 +191,36 @@ const stories = {
     assert.match((await sent).url(), /\/api\/v1\/query/);
   },
 
+  async 'queries at work and slow ones are listed'(browser) {
+    const { page, complaints } = await visitor(browser, { theme: 'light' });
+    await page.goto(`${BASE_URL}/queries`);
+    await live(page, '[data-type=active-queries]', 0);
+    await live(page, '[data-type=slow-queries]', 0);
+    await shot(page, 'queries-idle');
+
+    const asked = { tenant: 'anonymous', kind: 'range', startMs: Date.now(), seriesRead: 1200, samplesRead: 3456789, peakPoints: 9 };
+    const at = (id, more) => ({ ...asked, id, query: `sum by (instance) (rate(node_cpu_seconds_total[${id}m]))`, queueSeconds: 0.2, ...more });
+    const lists = {
+      active_queries: { slots: 20, queries: [at(7, { state: 'running', durationSeconds: 12 }), at(8, { state: 'waiting', durationSeconds: 0.3 })] },
+      slow_queries: { thresholdSeconds: 5, queries: [at(5, { durationSeconds: 9.3, error: '' }), at(4, { durationSeconds: 120, error: 'query timed out in expression evaluation' })] },
+    };
+    await page.route('**/api/v1/status/*_queries', (route) => route.fulfill({ json: { status: 'success', data: lists[route.request().url().split('/').pop()] } }));
+    await page.goto(`${BASE_URL}/queries`);
+    await live(page, '[data-type=active-queries]', 2);
+    await live(page, '[data-type=slow-queries]', 2);
+    await page.getByText('1 of 20 slots in use').waitFor();
+    await page.getByText('query timed out in expression evaluation').waitFor();
+    await shot(page, 'queries-light');
+
+    const stopped = page.waitForRequest((request) => request.method() === 'DELETE');
+    await page.route('**/api/v1/status/active_queries/*', (route) => route.fulfill({ status: 204 }));
+    await page.getByRole('button', { name: 'Stop this query' }).first().click();
+    assert.match((await stopped).url(), /active_queries\/7$/);
+    await page.locator('[data-type=active-queries] td a').first().click();
+    await page.waitForFunction(() => location.pathname.endsWith('/explore') && location.search.includes('rate'));
+    assert.deepEqual(complaints, []);
+  },
+
   async 'status tells what runs'(browser) {
     const { page, complaints } = await visitor(browser, { theme: 'light' });
     await page.goto(`${BASE_URL}/status`);

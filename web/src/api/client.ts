@@ -52,6 +52,13 @@ export class Client {
     return (await join(flight, signal)) as Answer<T>;
   }
 
+  /** Asks for something to end; an answer that says no is an error. */
+  async delete(path: string): Promise<void> {
+    const request = this.options.fetch ?? fetch;
+    const response = await request(this.options.base + path, { method: 'DELETE', headers: this.options.headers() });
+    if (!response.ok) await readAnswer(response);
+  }
+
   #start(key: string, path: string, query: string, headers: Record<string, string>): Flight {
     const abort = new AbortController();
     const promise = this.#send(path, query, headers, abort.signal).finally(() => {

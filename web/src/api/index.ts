@@ -2,7 +2,7 @@ import { router } from '../router.svelte';
 import { settings } from '../settings.svelte';
 import type { TimeRange } from '../time';
 import { Client } from './client';
-import type { Answer, BuildInfo, InstantResult, RangeResult, TsdbStatus } from './types';
+import type { ActiveQueries, Answer, BuildInfo, InstantResult, RangeResult, SlowQueries, TsdbStatus } from './types';
 
 export { ApiError, isAbort } from './client';
 export type * from './types';
@@ -46,4 +46,19 @@ export function buildInfo(signal?: AbortSignal): Promise<Answer<BuildInfo>> {
 /** Counts of the store; servers without this route answer 404. */
 export function tsdbStatus(signal?: AbortSignal): Promise<Answer<TsdbStatus>> {
   return client.get('api/v1/status/tsdb', {}, signal);
+}
+
+/** The queries that wait or run now. */
+export function activeQueries(signal?: AbortSignal): Promise<Answer<ActiveQueries>> {
+  return client.get('api/v1/status/active_queries', {}, signal);
+}
+
+/** The last queries that took long. */
+export function slowQueries(signal?: AbortSignal): Promise<Answer<SlowQueries>> {
+  return client.get('api/v1/status/slow_queries', {}, signal);
+}
+
+/** Stops a query. */
+export function stopQuery(id: number): Promise<void> {
+  return client.delete(`api/v1/status/active_queries/${id}`);
 }

@@ -40,6 +40,44 @@ export interface BuildInfo {
   rustVersion?: string;
 }
 
+/** A query that was asked, with what it has read. */
+interface AskedQuery {
+  id: number;
+  tenant: string;
+  /** `instant` or `range`. */
+  kind: string;
+  query: string;
+  startMs: number;
+  seriesRead: number;
+  samplesRead: number;
+  peakPoints: number;
+  /** Waiting for its turn. */
+  queueSeconds: number;
+  /** Since it came, waiting included. */
+  durationSeconds: number;
+}
+
+export interface ActiveQuery extends AskedQuery {
+  state: 'waiting' | 'running';
+}
+
+export interface ActiveQueries {
+  /** Queries that may run at a time. */
+  slots: number;
+  queries: ActiveQuery[];
+}
+
+export interface SlowQuery extends AskedQuery {
+  /** Empty when it was answered. */
+  error: string;
+}
+
+export interface SlowQueries {
+  /** From when on a query is slow; 0: none is. */
+  thresholdSeconds: number;
+  queries: SlowQuery[];
+}
+
 export interface TsdbStatus {
   headStats?: { numSeries?: number; numLabelPairs?: number; chunkCount?: number; minTime?: number; maxTime?: number };
 }

@@ -1,7 +1,7 @@
 /** English texts; their shape is what every other language must fill. */
 export const en = {
   brand: 'Bongsu',
-  nav: { label: 'Main', hosts: 'Hosts', explore: 'Explore', status: 'Status', menu: 'Menu', skip: 'Skip to content' },
+  nav: { label: 'Main', hosts: 'Hosts', explore: 'Explore', queries: 'Queries', status: 'Status', menu: 'Menu', skip: 'Skip to content' },
   common: {
     loading: 'Loading…',
     noData: 'No data',
@@ -176,6 +176,28 @@ export const en = {
     allocated: 'allocated',
     switches: 'context switches',
     interrupts: 'interrupts',
+  },
+  queries: {
+    title: 'Queries',
+    active: 'At work now',
+    slow: 'Slow queries',
+    slots: (used: number, all: number) => `${used} of ${all} slots in use`,
+    threshold: (duration: string) => `those of ${duration} or more, the newest first`,
+    slowOff: 'Slow queries are not recorded',
+    noneActive: 'No query is at work.',
+    noneSlow: 'No query was slow.',
+    query: 'Query',
+    state: 'State',
+    result: 'Result',
+    kind: 'Kind',
+    started: 'Asked at',
+    duration: 'Duration',
+    queued: 'Waited',
+    series: 'Series',
+    samples: 'Samples',
+    stop: 'Stop this query',
+    states: { waiting: 'waiting', running: 'running', done: 'answered', failed: 'failed' },
+    kinds: { instant: 'instant', range: 'range' },
   },
   status: {
     title: 'Status',

@@ -3,7 +3,7 @@ import type { Messages } from './en';
 /** 한국어 문구. 빠진 항목은 컴파일 오류가 된다. */
 export const ko: Messages = {
   brand: '봉수',
-  nav: { label: '주 메뉴', hosts: '호스트', explore: '탐색', status: '상태', menu: '메뉴', skip: '본문으로 건너뛰기' },
+  nav: { label: '주 메뉴', hosts: '호스트', explore: '탐색', queries: '쿼리', status: '상태', menu: '메뉴', skip: '본문으로 건너뛰기' },
   common: {
     loading: '불러오는 중…',
     noData: '데이터 없음',
@@ -178,6 +178,28 @@ export const ko: Messages = {
     allocated: '할당됨',
     switches: '문맥 전환',
     interrupts: '인터럽트',
+  },
+  queries: {
+    title: '쿼리',
+    active: '실행 중인 쿼리',
+    slow: '느린 쿼리',
+    slots: (used: number, all: number) => `슬롯 ${all}개 중 ${used}개 사용`,
+    threshold: (duration: string) => `${duration} 이상 걸린 쿼리, 최근 순`,
+    slowOff: '느린 쿼리를 기록하지 않습니다',
+    noneActive: '실행 중인 쿼리가 없습니다.',
+    noneSlow: '느린 쿼리가 없습니다.',
+    query: '쿼리',
+    state: '상태',
+    result: '결과',
+    kind: '종류',
+    started: '요청 시각',
+    duration: '소요 시간',
+    queued: '대기 시간',
+    series: '시계열',
+    samples: '샘플',
+    stop: '이 쿼리 중지',
+    states: { waiting: '대기', running: '실행 중', done: '응답함', failed: '실패' },
+    kinds: { instant: '순간', range: '범위' },
   },
   status: {
     title: '상태',
