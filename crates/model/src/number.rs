@@ -14,7 +14,35 @@ pub fn format_float(value: f64) -> String {
         let mut text = String::new();
         // Writing to a string cannot fail.
         let _ = write!(text, "{value}");
+        round_half_to_even(&mut text, value);
         text
+    }
+}
+
+/// Fewer digits than these are never one of two texts that are equally near.
+const TIED_DIGITS_MIN: usize = 16;
+/// From here on a float has too many trailing bits of 0 to lie in the middle of two such texts.
+const TIED_MAX: f64 = 1e23;
+
+/// Where a float lies exactly in the middle of two shortest texts, Go takes the even one, and Rust the greater one.
+fn round_half_to_even(text: &mut String, value: f64) {
+    let digits = text.trim_start_matches(['-', '0', '.']).trim_end_matches('0').len();
+    if digits < TIED_DIGITS_MIN || value.abs() >= TIED_MAX {
+        return;
+    }
+    // One more decimal than are shown says it all just when the value is a multiple of 2^-decimals.
+    let decimals = text.find('.').map_or(0, |dot| text.len() - dot - 1);
+    let zeros = text.len() - text.trim_end_matches('0').len();
+    let exact = match i32::try_from(decimals + 1) {
+        Ok(power) if decimals > 0 && (value * 2_f64.powi(power)).fract() == 0.0 => format!("{value:.*}", decimals + 1),
+        _ if decimals == 0 && zeros > 0 => format!("{value:.0}"),
+        _ => return,
+    };
+    let last = text.len() - zeros - 1;
+    let is_tie = exact.as_bytes().get(last + 1) == Some(&b'5') && exact[last + 2..].bytes().all(|digit| digit == b'0');
+    if is_tie && text.as_bytes()[last] % 2 == 1 {
+        // The exact digits are the lower text's, as the odd one was rounded up to.
+        text.replace_range(last..=last, &exact[last..=last]);
     }
 }
 
@@ -87,6 +115,10 @@ mod tests {
             (f64::NEG_INFINITY, "-Inf"),
             (f64::NAN, "NaN"),
             (3.0, "3"),
+            // In the middle of two texts: the even one.
+            (20_239_608_151_413.0 / 32.0, "632487754731.6562"),
+            (20_239_608_151_411.0 / 32.0, "632487754731.5938"),
+            (-10_421_434_475_181.0 / 64.0, "-162834913674.70312"),
         ] {
             assert_eq!(format_float(value), text);
         }

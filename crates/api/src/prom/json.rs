@@ -18,11 +18,14 @@ pub(crate) fn write_value(out: &mut String, value: &Value, bytes_max: usize) -> 
     };
     let _ = write!(out, "{{\"resultType\":\"{kind}\",\"result\":{open}");
     match value {
-        Value::Scalar(sample) => write_point(out, sample.timestamp_ms, sample.value),
+        // These two are not written by `util/jsonutil`: no exponents, and no zeros at the end.
+        Value::Scalar(sample) => {
+            let number = bongsu_model::format_float;
+            let seconds = number(sample.timestamp_ms as f64 / 1000.0);
+            let _ = write!(out, "[{seconds},\"{}\"]", number(sample.value));
+        }
         Value::String { timestamp_ms, text } => {
-            out.push('[');
-            write_seconds(out, *timestamp_ms);
-            out.push(',');
+            let _ = write!(out, "[{},", bongsu_model::format_float(*timestamp_ms as f64 / 1000.0));
             write_text(out, text);
             out.push(']');
         }
