@@ -202,6 +202,16 @@ pub(crate) fn merge_same_labels(series: &mut Vec<Series>) -> Result<(), QueryErr
     Ok(())
 }
 
+/// Refuses series that have equal labels, whether they have samples at the same steps or not.
+///
+/// Prometheus looks at whole series in this way after a range function and after a minus sign, and step by step elsewhere.
+///
+/// # Errors
+/// When two series have equal labels.
+pub(crate) fn refuse_same_labels(series: &[Series]) -> Result<(), QueryError> {
+    if has_same_labels(series) { Err(QueryError::same_labelset()) } else { Ok(()) }
+}
+
 fn has_same_labels(series: &[Series]) -> bool {
     if series.len() < 2 || series.windows(2).all(|pair| pair[0].labels < pair[1].labels) {
         return false;

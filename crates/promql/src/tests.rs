@@ -376,3 +376,40 @@ fn label_replace_reads_the_dialect_of_go() {
         "error: invalid regular expression in label_replace(): (?x)a"
     );
 }
+
+#[test]
+fn series_that_meet_without_their_names_are_joined_or_refused() {
+    // a is there at first and b later, so that at no step there are two.
+    let stale = bongsu_model::STALE_NAN;
+    let table =
+        Table::default().with("a,job=x", MINUTE, [1.0, stale, GAP, GAP]).with("b,job=x", MINUTE, [GAP, GAP, 2.0, 3.0]);
+    let ask = |query: &str| table.ask_range(query, 0, 3 * MINUTE, MINUTE);
+    let joined = "{job=\"x\"} 1@0 2@120 3@180";
+    assert_eq!(ask("abs({job=\"x\"})"), joined);
+    assert_eq!(ask("sum by (job) (abs(a or b))"), joined);
+    assert_eq!(ask("-abs({job=\"x\"})"), "{job=\"x\"} -1@0 -2@120 -3@180");
+    let refused = "error: vector cannot contain metrics with the same labelset";
+    for query in [
+        "-{job=\"x\"}",
+        "-(a or b)",
+        "abs(-{job=\"x\"})",
+        "max_over_time({job=\"x\"}[30s])",
+        "max_over_time((a or b)[90s:30s])",
+        "sum(max_over_time({job=\"x\"}[30s]))",
+    ] {
+        assert_eq!(ask(query), refused, "{query}");
+    }
+}
+
+#[test]
+fn count_values_without_its_own_label_counts_all_values() {
+    let series = [("a", 1.0), ("b", 1.0), ("c", 2.0)];
+    let table = series.iter().fold(Table::default(), |table, (instance, value)| {
+        table.with(&format!("m,instance={instance},job=x,v=old"), MINUTE, [*value])
+    });
+    assert_eq!(table.ask("count_values without (instance, v) (\"v\", m)", 0), "{job=\"x\"} 3");
+    assert_eq!(
+        table.ask("count_values without (instance) (\"v\", m)", 0),
+        "{job=\"x\", v=\"1\"} 2\n{job=\"x\", v=\"2\"} 1"
+    );
+}

@@ -57,6 +57,8 @@ impl Evaluator<'_> {
         }
         let vector = self.eval_vector(&aggregate.expr, grid)?;
         let (groups, members) = Groups::new(aggregate).members(&vector.series);
+        // The label is set before the series are grouped, so it goes when the aggregation is without it.
+        let is_dropped = aggregate.without && aggregate.grouping.contains(&label);
         let mut result = self.vector(Vec::new(), grid)?;
         for (group, places) in groups.into_iter().zip(members) {
             self.budget.check()?;
@@ -78,7 +80,12 @@ impl Evaluator<'_> {
                         let at = known.unwrap_or(result.series.len());
                         if known.is_none() {
                             result.charge.grow(grid.count)?;
-                            result.series.push(Series::absent(with_value(&group.labels, &label, &text), grid.count));
+                            let labels = if is_dropped {
+                                group.labels.clone()
+                            } else {
+                                with_value(&group.labels, &label, &text)
+                            };
+                            result.series.push(Series::absent(labels, grid.count));
                             counts.insert(text, at);
                         }
                         last = (cell, at);
@@ -108,7 +115,8 @@ fn with_value(group: &Labels, label: &str, value: &str) -> Labels {
     builder.build()
 }
 
-/// Adds up series that are the same because the label with the value has replaced one that told the groups apart.
+/// Adds up series that are the same because the label with the value has replaced one that told the groups apart, or
+/// is not kept.
 fn merge_counts(series: &mut Vec<Series>) {
     let mut places: HashMap<Labels, usize> = HashMap::new();
     let mut merged: Vec<Series> = Vec::with_capacity(series.len());

@@ -18,7 +18,7 @@ use crate::functions::{date, math, native};
 use crate::grid::Grid;
 use crate::number::{ABSENT, is_present};
 use crate::range::{RangeCall, keeps_name, matrix_place};
-use crate::series::{Cell, Scalar, Series, SharedHistogram, Vector, merge_same_labels};
+use crate::series::{Cell, Scalar, Series, SharedHistogram, Vector, merge_same_labels, refuse_same_labels};
 
 type ColumnMap<'e> = dyn Fn(&mut [f64]) + Send + Sync + 'e;
 type HistogramMap<'e> = dyn Fn(usize, &SharedHistogram) -> Cell + Send + Sync + 'e;
@@ -29,6 +29,8 @@ pub(crate) struct Stage<'e> {
     /// What becomes of the histogram at a step; without it, there is none left.
     histograms: Option<Box<HistogramMap<'e>>>,
     pub(super) drops_name: bool,
+    /// Series that are the same without their names become one where their steps differ, and are not an error.
+    joins: bool,
     /// It may take away samples.
     pub(crate) filters: bool,
 }
@@ -48,7 +50,7 @@ impl<'e> Stage<'e> {
                 }
             }
         };
-        Self { map: Box::new(map), histograms: None, drops_name: true, filters: false }
+        Self { map: Box::new(map), histograms: None, drops_name: true, joins: true, filters: false }
     }
 
     /// A function of each histogram alone; floats have no such value.
@@ -65,7 +67,8 @@ impl<'e> Stage<'e> {
     }
 
     pub(crate) fn negation() -> Self {
-        Self::of_values(|value| -value).with_histograms(|_, histogram| {
+        let floats = Self { joins: false, ..Self::of_values(|value| -value) };
+        floats.with_histograms(|_, histogram| {
             let mut negative = FloatHistogram::clone(histogram);
             negative.multiply(-1.0);
             Cell::of(negative)
@@ -160,8 +163,13 @@ impl Evaluator<'_> {
     pub(super) fn collect_pipeline(&self, expr: &Expr, grid: Grid) -> Result<Vector, QueryError> {
         let (leaf, stages) = self.pipeline(expr, grid)?;
         let mut all = self.collect(&leaf, &stages, grid)?;
-        if leaf.drops_name(&stages) && !self.delayed_name_removal {
-            merge_same_labels(&mut all.series)?;
+        if !self.delayed_name_removal {
+            // Names go once, so the first to take them decides.
+            match leaf.joins().or_else(|| stages.iter().find(|stage| stage.drops_name).map(|stage| stage.joins)) {
+                Some(true) => merge_same_labels(&mut all.series)?,
+                Some(false) => refuse_same_labels(&all.series)?,
+                None => {}
+            }
         }
         Ok(all)
     }
@@ -308,7 +316,11 @@ impl Evaluator<'_> {
             vector.series.retain(|series| !series.is_absent());
         }
         if stage.drops_name && !self.delayed_name_removal {
-            merge_same_labels(&mut vector.series)?;
+            if stage.joins {
+                merge_same_labels(&mut vector.series)?;
+            } else {
+                refuse_same_labels(&vector.series)?;
+            }
         }
         Ok(vector)
     }

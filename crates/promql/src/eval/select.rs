@@ -250,6 +250,11 @@ impl<'e> Leaf<'e> {
         Self { selector, windows, bounds_ms: None, reading, lost_types: LostTypes::default() }
     }
 
+    /// Whether series that are the same without their names become one, or are refused; `None` when they keep their names.
+    pub(super) fn joins(&self) -> Option<bool> {
+        self.reading.drops_name().then_some(!matches!(self.reading, Reading::Function(_)))
+    }
+
     /// Whether series have lost their names after the stages.
     pub(super) fn drops_name(&self, stages: &[Stage<'_>]) -> bool {
         self.reading.drops_name() || stages.iter().any(|stage| stage.drops_name)

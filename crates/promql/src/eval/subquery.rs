@@ -10,7 +10,7 @@ use crate::error::{QueryError, QueryErrorKind};
 use crate::grid::Grid;
 use crate::number::is_present;
 use crate::range::{RangeCall, Samples, Windows};
-use crate::series::{Series, Vector};
+use crate::series::{Series, Vector, refuse_same_labels};
 
 /// The most steps of one subquery: four years at a step of a minute.
 const SUBQUERY_STEPS_MAX: usize = 2_102_400;
@@ -61,7 +61,10 @@ impl Evaluator<'_> {
         let remarkable = vector.series.iter().filter(|series| range_call.may_remark_on(series));
         remarkable.for_each(|series| range_call.remark_on(series.labels.metric_name()));
         if !range_call.keeps_name() {
-            self.drop_names(&mut vector.series)?;
+            vector.series.iter_mut().for_each(|series| self.drop_name(series));
+            if !self.delayed_name_removal {
+                refuse_same_labels(&vector.series)?;
+            }
         }
         Ok(vector)
     }
