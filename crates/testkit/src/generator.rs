@@ -7,6 +7,7 @@ mod shape;
 use bongsu_model::{Labels, LabelsBuilder, METRIC_NAME, Sample};
 use bongsu_wire::remote_write::{self, DecodeError, WriteRequestBuilder};
 
+use crate::random::Random;
 use shape::{GROUPS, Kind};
 
 /// Series of one host.
@@ -63,7 +64,7 @@ impl Generator {
     /// Hosts of these numbers, scraped at another interval.
     #[must_use]
     pub fn of_hosts(numbers: std::ops::Range<u32>, start_ms: i64, interval_ms: i64) -> Self {
-        let mut random = Random(0x5eed + u64::from(numbers.start));
+        let mut random = Random::new(0x5eed + u64::from(numbers.start));
         let hosts = numbers.map(|number| Host::new(number, &mut random)).collect();
         Self { hosts, next_ms: start_ms, interval_ms, random, builder: WriteRequestBuilder::new() }
     }
@@ -134,29 +135,6 @@ impl Host {
     }
 }
 
-/// SplitMix64: small, fast and the same everywhere, which is all that made-up data needs.
-struct Random(u64);
-
-impl Random {
-    fn next(&mut self) -> u64 {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mut z = self.0;
-        z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        z ^ (z >> 31)
-    }
-
-    /// A whole number below `end`.
-    fn below(&mut self, end: u64) -> u64 {
-        self.next() % end
-    }
-
-    /// A number in [0, 1).
-    fn unit(&mut self) -> f64 {
-        (self.next() >> 11) as f64 / (1_u64 << 53) as f64
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use std::collections::{BTreeMap, BTreeSet};
@@ -167,7 +145,7 @@ mod tests {
 
     #[test]
     fn a_host_has_the_measured_mix_of_kinds() {
-        let host = Host::new(7, &mut Random(1));
+        let host = Host::new(7, &mut Random::new(1));
         let mut counts = BTreeMap::new();
         for series in &host.series {
             *counts.entry(series.kind).or_insert(0) += 1;

@@ -5,6 +5,7 @@
 //! generator ──► requests ──► replay ──► a server (process) ──► measure: CPU, memory, disk
 //! ```
 
+pub mod awkward;
 pub mod centre;
 pub mod client;
 pub mod generator;
@@ -12,5 +13,7 @@ pub mod http;
 pub mod measure;
 pub mod process;
 pub mod push;
+pub mod queries;
+pub mod random;
 pub mod replay;
 pub mod wait;

@@ -134,6 +134,9 @@ fn same(expected: &Point, actual: &Point) -> bool {
     }
 }
 
+/// Indices and counts of the buckets on one side of zero.
+type Side = Vec<(i32, f64)>;
+
 /// Buckets that are empty do not count; a hint counts only where one is expected. Source: Prometheus' promqltest.
 fn same_histogram(expected: &FloatHistogram, actual: &FloatHistogram) -> bool {
     let sides = |histogram: &FloatHistogram| {
@@ -143,7 +146,7 @@ fn same_histogram(expected: &FloatHistogram, actual: &FloatHistogram) -> bool {
     };
     let numbers = |h: &FloatHistogram| [h.count, h.sum, h.zero_threshold, h.zero_count];
     let all = |a: &[f64], b: &[f64]| a.len() == b.len() && a.iter().zip(b).all(|(a, b)| almost_equal(*a, *b));
-    let same_side = |(a, b): (&Vec<(i32, f64)>, &Vec<(i32, f64)>)| {
+    let same_side = |(a, b): (&Side, &Side)| {
         a.len() == b.len() && a.iter().zip(b).all(|(a, b)| a.0 == b.0 && almost_equal(a.1, b.1))
     };
     expected.schema == actual.schema

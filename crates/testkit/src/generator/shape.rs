@@ -1,6 +1,6 @@
 //! Names, labels and movements of a host's series. The shares of each kind were counted on real node exporters.
 
-use super::Random;
+use crate::random::Random;
 
 /// How a value moves from scrape to scrape.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
