@@ -8,10 +8,11 @@
 //! ```
 //!
 //! A kept answer never makes an answer differ. Kept are only values that depend on nothing but their time and the samples up to
-//! it ([`reach`]), and only until one of these samples changes, which the store records. An answer with remarks is not kept: which
-//! step a remark is about is not known.
+//! it ([`reach`]), and only until one of these samples changes, which the store records. An answer with remarks is kept in
+//! [`pieces`].
 
 mod extent;
+mod pieces;
 mod reach;
 #[cfg(test)]
 mod tests;
@@ -27,6 +28,7 @@ use parking_lot::Mutex;
 
 use crate::metrics;
 use extent::Extent;
+use pieces::Pieces;
 use reach::{Habits, Reach};
 
 /// The most steps of one kept answer; of more, those of the last query are kept.
@@ -48,6 +50,8 @@ pub(crate) struct Cache {
 pub(crate) struct RangeQuery<'q> {
     pub(crate) engine: &'q Engine,
     pub(crate) expr: &'q Expr,
+    /// What the expression was parsed from: remarks point into it.
+    pub(crate) text: &'q str,
     pub(crate) start_ms: i64,
     pub(crate) end_ms: i64,
     pub(crate) step_ms: i64,
@@ -73,8 +77,8 @@ struct Key {
 enum Answer {
     /// True for samples as they were at `mark`.
     Steps { extent: Arc<Extent>, mark: u64 },
-    /// Had remarks the last time.
-    Remarked,
+    /// Had remarks the last time. Places in this text, true for samples as they were at `mark`.
+    Remarked { pieces: Pieces, text: Arc<str>, mark: u64 },
 }
 
 #[derive(Default)]
@@ -114,8 +118,11 @@ impl Cache {
             count("bypass");
             return query.evaluate(query.start_ms, query.end_ms);
         };
-        let known = match self.kept.lock().get(&plan.key) {
-            Some(Answer::Remarked) => None,
+        let answer = self.kept.lock().get(&plan.key);
+        let known = match answer {
+            Some(Answer::Remarked { pieces, text, mark }) if *text == *query.text && pieces.fit(query) => {
+                return self.range_of_pieces(query, &plan, pieces, mark);
+            }
             Some(Answer::Steps { extent, mark }) => {
                 let changed_ms = query.reader.changed_since(mark);
                 let is_true = plan.reach.until_ms < changed_ms;
@@ -123,7 +130,7 @@ impl Cache {
                 let last_ms = changed_ms.saturating_sub(1).saturating_sub(plan.reach.ahead_ms);
                 is_true.then(|| (extent, last_ms))
             }
-            None => None,
+            _ => None,
         };
         let usable =
             known.as_ref().and_then(|(extent, last_ms)| extent.slice(query.start_ms, query.end_ms.min(*last_ms)));
@@ -175,9 +182,34 @@ impl Cache {
 
     /// A part had remarks: whether the whole has is only known from the whole.
     fn remarked(&self, query: &RangeQuery<'_>, plan: &Plan) -> Result<QueryOutput, QueryError> {
-        count("bypass");
-        self.put(&plan.key, Answer::Remarked, 0);
+        count("miss");
+        self.keep_pieces(query, plan, Pieces::for_queries_like(query));
         query.evaluate(query.start_ms, query.end_ms)
+    }
+
+    /// The answer with its remarks.
+    fn range_of_pieces(
+        &self,
+        query: &RangeQuery<'_>,
+        plan: &Plan,
+        mut pieces: Pieces,
+        mark: u64,
+    ) -> Result<QueryOutput, QueryError> {
+        let changed_ms = query.reader.changed_since(mark);
+        let is_true = plan.reach.until_ms < changed_ms;
+        pieces.retain_before(if is_true { changed_ms } else { i64::MIN }, plan.reach.ahead_ms);
+        let Some((output, any_known)) = pieces.answer(query, plan)? else {
+            count("bypass");
+            return query.evaluate(query.start_ms, query.end_ms);
+        };
+        count(if any_known { "partial" } else { "miss" });
+        self.keep_pieces(query, plan, pieces);
+        Ok(output)
+    }
+
+    fn keep_pieces(&self, query: &RangeQuery<'_>, plan: &Plan, pieces: Pieces) {
+        let bytes = pieces.size_bytes() + query.text.len();
+        self.put(&plan.key, Answer::Remarked { pieces, text: query.text.into(), mark: plan.mark }, bytes);
     }
 
     /// What this query may take from the cache and leave there.
@@ -209,7 +241,7 @@ impl Cache {
     fn keep_output(&self, query: &RangeQuery<'_>, plan: &Plan, output: &QueryOutput) {
         let Value::Matrix(series) = &output.value else { return };
         if !output.annotations.is_empty() {
-            self.put(&plan.key, Answer::Remarked, 0);
+            self.keep_pieces(query, plan, Pieces::for_queries_like(query));
             return;
         }
         // Not after the last step of the query.
@@ -305,6 +337,11 @@ impl RangeQuery<'_> {
             Value::Matrix(series) if output.annotations.is_empty() => Some(Extent { first_ms, last_ms, series }),
             _ => None,
         })
+    }
+
+    /// How many steps there are, about.
+    fn steps(&self) -> i64 {
+        self.end_ms.saturating_sub(self.start_ms) / self.step_ms + 1
     }
 
     /// The last step of the query's grid at a time or before it; it may lie before the query.

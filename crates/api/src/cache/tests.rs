@@ -40,7 +40,9 @@ impl World {
         let samples: Vec<Sample> =
             samples.iter().map(|&(timestamp_ms, value)| Sample { timestamp_ms, value }).collect();
         let mut request = WriteRequestBuilder::new();
-        request.push_series(Labels::from_pairs([("__name__", "m_total"), ("a", label)]).iter(), &samples);
+        for name in ["m_total", "odd"] {
+            request.push_series(Labels::from_pairs([("__name__", name), ("a", label)]).iter(), &samples);
+        }
         let mut body = Vec::new();
         compress(&request.finish(), &mut body).unwrap();
         self.store.write(&self.tenant, Protocol::RemoteWrite1, &body).unwrap();
@@ -53,6 +55,7 @@ impl World {
         let query = RangeQuery {
             engine: &self.engine,
             expr: &expr,
+            text,
             start_ms,
             end_ms,
             step_ms,
@@ -134,11 +137,20 @@ fn remarks_are_always_those_of_the_whole_query() {
     let world = World::new(1 << 20);
     an_hour(&world);
     let hour = (BEGIN_MS - 3_600_000, BEGIN_MS, 15_000);
-    for text in ["rate(m_total[1m]) + deriv(m_total[1m])", "quantile(2, m_total)", "sort(m_total)"] {
-        world.check(text, hour);
-        let (answer, _) = world.ask(text, hour, true);
-        assert_eq!(answer.contains("PromQL"), text != "rate(m_total[1m]) + deriv(m_total[1m])", "{answer}");
+    for text in ["rate(odd[1m])", "quantile(2, m_total)", "sort(m_total)"] {
+        assert!(world.ask(text, hour, false).0.contains("PromQL"), "{text} is remarked on");
+        let all = world.check(text, hour);
+        let in_pieces = world.check(text, hour);
+        assert!(in_pieces > all / 2, "now each piece by itself");
+        let again = world.check(text, hour);
+        assert!(again < all / 3, "{text}: {again} of {all}");
     }
+    world.clock.advance_ms(30_000);
+    assert!(world.check("rate(odd[1m])", (hour.0 + 30_000, BEGIN_MS + 30_000, 15_000)) < 250);
+    assert!(world.check(" rate(odd[1m])", hour) > 400, "places of remarks differ");
+    world.write("x", &[(BEGIN_MS - 1_800_000, 5.0)]);
+    world.check("rate(odd[1m])", hour);
+    world.check("rate(odd[1m])", hour);
 }
 
 #[test]
@@ -158,7 +170,7 @@ fn memory_is_bounded_and_the_oldest_goes_first() {
     assert_eq!(kept.bytes, kept.answers.values().map(|entry| entry.bytes).sum::<usize>());
 }
 
-const TEXTS: [&str; 30] = [
+const TEXTS: [&str; 36] = [
     "m_total",
     "sum(m_total)",
     "sum by (a) (rate(m_total[1m]))",
@@ -188,6 +200,12 @@ const TEXTS: [&str; 30] = [
     "predict_linear(m_total[2m], 60)",
     "m_total + on (a) group_left () sum by (a) (m_total)",
     "rate(m_total[step() * 3])",
+    "rate(odd[1m])",
+    "sum by (a) (rate(odd[1m]) > 0.05)",
+    "quantile(1.5, m_total > 4)",
+    "sort(m_total)",
+    "histogram_quantile(0.9, label_replace(m_total, \"le\", \"$1\", \"a\", \"(.*)\"))",
+    "histogram_quantile(0.5, m_total) + rate(odd[30s])",
     "quantile(scalar(m_total{a=\"1\"}) / 8, m_total)",
 ];
 
@@ -220,7 +238,7 @@ fn act() -> impl Strategy<Value = Act> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 48, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: 64, ..ProptestConfig::default() })]
 
     #[test]
     fn a_cached_answer_is_the_answer(few in prop::collection::vec(0..TEXTS.len(), 3), acts in prop::collection::vec(act(), 40..160)) {

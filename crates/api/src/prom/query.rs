@@ -67,11 +67,12 @@ pub(super) async fn answer_range(api: &Arc<Api>, tenant: &TenantId, params: &Par
     }
     let job = Job::prepare(params, api)?;
     // Who asks what a query uses wants to know it of the whole.
-    let (state, may_be_kept) = (Arc::clone(api), !job.stats);
+    let (state, query_text, may_be_kept) = (Arc::clone(api), job.text.clone(), !job.stats);
     let work = move |engine: &Engine, expr: &Expr, reader: &Reader, context: &QueryContext| match &state.cache {
         Some(cache) if may_be_kept => {
             let now_ms = state.clock.now_ms();
-            cache.range(&RangeQuery { engine, expr, start_ms, end_ms, step_ms, reader, context, now_ms })
+            let text = query_text.as_str();
+            cache.range(&RangeQuery { engine, expr, text, start_ms, end_ms, step_ms, reader, context, now_ms })
         }
         _ => engine.range(expr, start_ms, end_ms, step_ms, reader, context),
     };
