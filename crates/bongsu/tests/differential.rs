@@ -2,6 +2,16 @@
 //! for a range of times. Skipped, and said so, where the package is not installed.
 //!
 //! `BONGSU_SEED` and `BONGSU_CASES` ask other questions, and more of them.
+//!
+//! No difference is allowed. What Debian's Prometheus 2.42 does otherwise than Prometheus 3 is not asked, or not so:
+//! - A sample on the left edge of a window counts in 2, not in 3: no edge meets a sample.
+//! - `rate` and `increase` of a small first value after a gap: counters and subqueries of them avoid it.
+//! - `holt_winters` is called `double_exponential_smoothing`; `offset 0s` is an error in 2.
+//! - `atan2` keeps the metric's name in 2: operands have none.
+//! - `topk` of equal values takes any: values differ. The zero of a sum, and which zero is the least: floats are -0 or 0.
+//! - `stddev` of one value that is not finite is 0 in 2; where squares overflow, `stddev_over_time` is NaN there.
+//! - `predict_linear` moves a window held by `@` in 2; `count_values` by labels that sort after its own loses series.
+//! - `timestamp(x @ t offset d)` forgets the offset in 2 and 3; Bongsu does not.
 #![allow(clippy::unwrap_used, clippy::print_stdout, reason = "a panic is how a test fails; its output explains it")]
 
 use std::collections::BTreeMap;

@@ -69,7 +69,8 @@ impl Queries {
         } else {
             format!("({} {} {})", vector.text, operator.text, scalar.text)
         };
-        let is_moderate = vector.is_moderate && scalar.is_moderate && !operator.jumps || operator.is_bool;
+        // A factor may be negative, and make the other zero.
+        let is_moderate = operator.is_comparison && vector.is_moderate || operator.is_bool;
         vector.mapped(text, precision).with_moderate(is_moderate)
     }
 
@@ -148,7 +149,8 @@ impl Queries {
     pub(super) fn negated(&mut self, depth: u32) -> Expr {
         let inner = self.vector(depth - 1);
         let (text, precision) = (self.random.pick(&["-", "-", "+"]).to_owned() + &inner.text, inner.precision);
-        inner.mapped(text, precision)
+        // Of a zero it makes the other one, which sums do not keep in Prometheus 3.
+        inner.mapped(text, precision).with_moderate(false)
     }
 
     pub(super) fn labelled(&mut self, depth: u32) -> Expr {
