@@ -1,10 +1,10 @@
 //! Selection: the series of head, frozen generation and blocks, merged by labels.
 
+mod gathered;
+
 use std::sync::Arc;
 
-use bongsu_model::{Labels, Matcher, Sample, SampleBuffer, Selection, SeriesSet, SourceError, SourceErrorKind};
-
-use hashbrown::HashSet;
+use bongsu_model::{Labels, Matcher, Sample, SampleBuffer, Selection, SeriesSet, SourceError};
 
 use super::source_error;
 use crate::blocks::StoredBlock;
@@ -14,6 +14,7 @@ use crate::span;
 use crate::table::{Order, Table};
 use crate::tenant::Tenant;
 use crate::tombstones::{Deleted, Tombstones};
+use gathered::{Gathered, check_count};
 
 /// The head is copied so many series at a time, so that writes wait for microseconds.
 const COPY_SERIES: usize = 1024;
@@ -182,50 +183,6 @@ impl SeriesSet for Selected {
             buffer.overlay(first, middle);
         }
         Ok(())
-    }
-}
-
-fn check_count(count: usize, series_max: usize) -> Result<(), SourceError> {
-    if count <= series_max {
-        return Ok(());
-    }
-    let message = format!(
-        "selection has more than {series_max} series, the most that one may have (setting limits.query_series)"
-    );
-    Err(SourceError { kind: SourceErrorKind::Limit, message })
-}
-
-/// What the sources have, before it is merged. A long time range meets a series in hundreds of blocks: from the allowed
-/// number of series on, labels are kept once each, and counted.
-struct Gathered {
-    parts: Vec<(Labels, Part)>,
-    known: HashSet<Labels>,
-    series_max: usize,
-}
-
-impl Gathered {
-    fn new(series_max: usize) -> Self {
-        Self { parts: Vec::new(), known: HashSet::new(), series_max }
-    }
-
-    #[inline]
-    fn push(&mut self, labels: Labels, part: Part) -> Result<(), SourceError> {
-        let labels = if self.parts.len() < self.series_max { labels } else { self.share(labels)? };
-        self.parts.push((labels, part));
-        Ok(())
-    }
-
-    #[cold]
-    fn share(&mut self, labels: Labels) -> Result<Labels, SourceError> {
-        if self.known.is_empty() {
-            self.known = self.parts.iter().map(|(labels, _)| labels.clone()).collect();
-        }
-        if let Some(known) = self.known.get(&labels) {
-            return Ok(known.clone());
-        }
-        check_count(self.known.len() + 1, self.series_max)?;
-        self.known.insert(labels.clone());
-        Ok(labels)
     }
 }
 
