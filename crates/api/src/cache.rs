@@ -128,7 +128,7 @@ impl Cache {
                 let is_true = plan.reach.until_ms < changed_ms;
                 // The last step that sees nothing of what has changed.
                 let last_ms = changed_ms.saturating_sub(1).saturating_sub(plan.reach.ahead_ms);
-                is_true.then(|| (extent, last_ms))
+                is_true.then_some((extent, last_ms))
             }
             _ => None,
         };

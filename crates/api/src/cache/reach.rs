@@ -61,8 +61,8 @@ impl Reach {
                 call.args.iter().try_fold(Self::NONE, |reach, arg| Some(reach.and(Self::of(arg, habits)?)))
             }
             ExprKind::Aggregate(aggregate) => {
-                // Their last digits depend on how the series were divided into batches. Sums and means compensate for it.
-                if matches!(aggregate.op, AggregateOp::Stddev | AggregateOp::Stdvar) {
+                // Their last digits depend on how the series were divided into batches; those of compensated sums do not.
+                if matches!(aggregate.op, AggregateOp::Avg | AggregateOp::Stddev | AggregateOp::Stdvar) {
                     return None;
                 }
                 let param = aggregate.param.as_ref().map_or(Some(Self::NONE), |param| Self::of(param, habits))?;
@@ -187,6 +187,7 @@ mod tests {
             "start()",
             "sum(x) + end()",
             "stddev(x)",
+            "avg by (a) (x)",
             "sum_over_time(stdvar(x)[5m:])",
         ] {
             assert_eq!(reach(text), None, "{text}");

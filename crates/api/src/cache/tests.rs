@@ -154,6 +154,24 @@ fn remarks_are_always_those_of_the_whole_query() {
 }
 
 #[test]
+fn sums_over_many_batches_of_series_are_the_same_however_they_are_divided() {
+    let world = World::new(8 << 20);
+    for number in 0..700 {
+        let from = BEGIN_MS - 3_600_000 + number % 40 * 60_000;
+        let value = |at: i64| ((number * 7919 + at * 104_729) % 1_000_003) as f64 / 997.0;
+        let samples: Vec<_> = (0..60).map(|at| (from + at * 15_000, value(at))).collect();
+        world.write(&format!("s{number}"), &samples);
+    }
+    for text in ["sum(m_total)", "avg(m_total * 0.1)", "sum(rate(m_total[1m]))", "sum(m_total) / count(m_total)"] {
+        for (behind, steps) in [(3_600_000, 60), (3_600_000, 120), (3_000_000, 150), (3_600_000, 230), (3_300_000, 200)]
+        {
+            let start_ms = BEGIN_MS - behind;
+            world.check(text, (start_ms, start_ms + steps * 15_000, 15_000));
+        }
+    }
+}
+
+#[test]
 fn memory_is_bounded_and_the_oldest_goes_first() {
     let world = World::new(40_000);
     an_hour(&world);
