@@ -1,7 +1,8 @@
 //! Which samples the value of an expression at one time depends on, and whether it depends on anything else.
 
+use bongsu_model::{METRIC_NAME, MatchOp};
 use bongsu_syntax::{
-    AggregateOp, At, Duration, DurationExpr, Expr, ExprKind, Extent, FunctionId, QueryWindow, VectorSelector,
+    AggregateOp, At, BinaryOp, Duration, DurationExpr, Expr, ExprKind, Extent, FunctionId, QueryWindow, VectorSelector,
 };
 
 /// Times of the samples that an expression looks at when it is evaluated at a time `t`: those from `t - behind_ms` to
@@ -44,6 +45,7 @@ impl Reach {
             ExprKind::Number(_) | ExprKind::String(_) => Some(Self::NONE),
             ExprKind::Vector(selector) => Self::of_selector(selector, habits.lookback_ms, habits),
             ExprKind::Matrix(matrix) => Self::of_selector(&matrix.selector, resolve(&matrix.range, habits)?, habits),
+            ExprKind::Subquery(subquery) if mixes_names(&subquery.expr) => None,
             ExprKind::Subquery(subquery) => {
                 // Its own step is checked for what it refers to.
                 subquery.step.as_ref().map_or(Some(0), |step| resolve(step, habits))?;
@@ -70,12 +72,17 @@ impl Reach {
             }
             // The left operand is the next node of the spine.
             ExprKind::Binary(binary) => Self::of(&binary.rhs, habits),
+            ExprKind::Unary(unary) if mixes_names(&unary.expr) => None,
             ExprKind::Unary(unary) => Self::of(&unary.expr, habits),
             ExprKind::Paren(inner) => Self::of(inner, habits),
         }
     }
 
     fn of_selector(selector: &VectorSelector, range_ms: i64, habits: Habits) -> Option<Self> {
+        // See `mixes_names`.
+        if !selector.matchers.iter().any(|matcher| matcher.name() == METRIC_NAME && matcher.op() == MatchOp::Equal) {
+            return None;
+        }
         // Extended ranges look further on both sides.
         let further_ms = if selector.extent == Extent::Plain { 0 } else { habits.lookback_ms };
         let window = Self { behind_ms: range_ms.saturating_add(further_ms), ahead_ms: further_ms, ..Self::NONE };
@@ -122,6 +129,20 @@ impl Reach {
             Some(At::Start | At::End) => None,
         }
     }
+}
+
+/// Whether series of several names can come out of an expression whose selectors have one name each. Some functions refuse series that
+/// are the same but for their names, even when these never meet at a step: an error that a part of the steps does not show.
+fn mixes_names(expr: &Expr) -> bool {
+    let mut mixes = false;
+    expr.walk(&mut |node| {
+        mixes |= match &node.kind {
+            ExprKind::Binary(binary) => binary.op == BinaryOp::Or,
+            ExprKind::Call(call) => matches!(call.function.id, FunctionId::LabelReplace | FunctionId::LabelJoin),
+            _ => false,
+        }
+    });
+    mixes
 }
 
 /// A duration in milliseconds, unless it depends on the length of the query's range, or has no value.
@@ -187,6 +208,9 @@ mod tests {
             "start()",
             "sum(x) + end()",
             "stddev(x)",
+            "rate({__name__=~\"a|b\"}[1m])",
+            "-(a or b)",
+            "max_over_time((a or b)[5m:])",
             "avg by (a) (x)",
             "sum_over_time(stdvar(x)[5m:])",
         ] {
