@@ -91,6 +91,15 @@ impl SampleBuffer {
         if middle == first || middle == times.len() || times[middle - 1] < times[middle] {
             return;
         }
+        if times[times.len() - 1] < times[first] {
+            // It was written later and is of an earlier time as a whole.
+            self.timestamps_ms[first..].rotate_left(middle - first);
+            self.values[first..].rotate_left(middle - first);
+            if let Some(starts) = self.start_timestamps_ms.get_mut(first..).filter(|starts| !starts.is_empty()) {
+                starts.rotate_left(middle - first);
+            }
+            return;
+        }
         // What lies before the newer stretch stays where it is.
         let first = first + times[first..middle].partition_point(|time| *time < times[middle]);
         let has_starts = !self.start_timestamps_ms.is_empty();

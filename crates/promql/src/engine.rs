@@ -10,6 +10,7 @@ use crate::budget::Budget;
 use crate::error::{QueryError, QueryErrorKind};
 use crate::eval::{Evaluated, Evaluator, InvariantRoots, TotalsOnly};
 use crate::grid::Grid;
+use crate::narrow::narrow;
 use crate::number::is_present;
 use crate::options::{EngineOptions, QueryContext};
 use crate::range::{Samples, shown};
@@ -22,6 +23,9 @@ pub struct Engine {
     options: EngineOptions,
     threads: rayon::ThreadPool,
 }
+
+/// Up to this depth evaluation needs no more than a thread's usual stack.
+const SHALLOW_DEPTH: usize = 24;
 
 /// Expressions nest, so evaluation recurses; the parser bounds how deep. Only touched pages cost memory.
 const STACK_BYTES: usize = 32 << 20;
@@ -60,7 +64,7 @@ impl Engine {
         source: &dyn Source,
         context: &QueryContext,
     ) -> Result<QueryOutput, QueryError> {
-        self.threads.install(|| {
+        self.run(expr, |expr| {
             let evaluator = self.evaluator(expr, at_ms, at_ms, 0, source, context);
             let value = evaluator.instant_value(expr, at_ms)?;
             evaluator.output(value)
@@ -81,11 +85,23 @@ impl Engine {
         context: &QueryContext,
     ) -> Result<QueryOutput, QueryError> {
         let grid = self.checked_grid(expr, start_ms, end_ms, step_ms)?;
-        self.threads.install(|| {
+        self.run(expr, |expr| {
             let evaluator = self.evaluator(expr, start_ms, end_ms, step_ms, source, context);
             let value = evaluator.range_value(expr, grid)?;
             evaluator.output(value)
         })
+    }
+
+    /// Evaluates where it is asked for, and on a thread with a deeper stack what nests deep: going to another thread and back takes
+    /// longer than most small queries.
+    fn run(
+        &self,
+        expr: &Expr,
+        evaluate: impl FnOnce(&Expr) -> Result<QueryOutput, QueryError> + Send,
+    ) -> Result<QueryOutput, QueryError> {
+        let narrowed = narrow(expr);
+        let expr = narrowed.as_ref().unwrap_or(expr);
+        if nests_deeper_than(expr, SHALLOW_DEPTH) { self.threads.install(|| evaluate(expr)) } else { evaluate(expr) }
     }
 
     fn checked_grid(&self, expr: &Expr, start_ms: i64, end_ms: i64, step_ms: i64) -> Result<Grid, QueryError> {
@@ -115,7 +131,7 @@ impl Engine {
     }
 
     fn evaluator<'q>(
-        &self,
+        &'q self,
         expr: &Expr,
         start_ms: i64,
         end_ms: i64,
@@ -126,6 +142,7 @@ impl Engine {
         let points_max = context.samples_max.unwrap_or(self.options.samples_max);
         let budget = Budget::new(Arc::clone(&context.cancel), context.deadline, points_max);
         Evaluator {
+            threads: &self.threads,
             source,
             budget: Arc::new(budget.counted_by(&context.progress)),
             annotations: Annotations::default(),
@@ -142,6 +159,20 @@ impl Engine {
             start_timestamps: self.options.start_timestamps,
         }
     }
+}
+
+/// Whether expressions stand within each other more often than this. Left operands do not count: they are followed in a loop.
+fn nests_deeper_than(expr: &Expr, depth_max: usize) -> bool {
+    let mut todo = vec![(expr, 0)];
+    while let Some((expr, depth)) = todo.pop() {
+        if depth > depth_max {
+            return true;
+        }
+        let is_binary = matches!(expr.kind, ExprKind::Binary(_));
+        let children = expr.children().into_iter().enumerate();
+        todo.extend(children.map(|(place, child)| (child, if is_binary && place == 0 { depth } else { depth + 1 })));
+    }
+    false
 }
 
 impl Evaluator<'_> {

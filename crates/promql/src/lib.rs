@@ -21,6 +21,7 @@ mod eval;
 mod functions;
 mod grid;
 mod keys;
+mod narrow;
 mod number;
 mod options;
 mod quantile;

@@ -63,6 +63,21 @@ impl Expr {
         }
     }
 
+    /// The same, to be changed; who changes types or spans makes the tree worthless.
+    pub fn children_mut(&mut self) -> Vec<&mut Self> {
+        match &mut self.kind {
+            ExprKind::Binary(binary) => vec![&mut binary.lhs, &mut binary.rhs],
+            ExprKind::Unary(unary) => vec![&mut unary.expr],
+            ExprKind::Paren(inner) => vec![inner],
+            ExprKind::Subquery(subquery) => vec![&mut subquery.expr],
+            ExprKind::Call(call) => call.args.iter_mut().collect(),
+            ExprKind::Aggregate(aggregate) => {
+                aggregate.param.iter_mut().chain([&mut aggregate.expr]).map(AsMut::as_mut).collect()
+            }
+            ExprKind::Number(_) | ExprKind::String(_) | ExprKind::Vector(_) | ExprKind::Matrix(_) => Vec::new(),
+        }
+    }
+
     /// The series that this expression itself selects, when it is a selector of either kind.
     #[must_use]
     pub fn selector(&self) -> Option<&VectorSelector> {

@@ -23,6 +23,8 @@ pub(crate) use totals::TotalsOnly;
 
 /// One running query.
 pub(crate) struct Evaluator<'q> {
+    /// For work that is enough for several threads.
+    pub(crate) threads: &'q rayon::ThreadPool,
     pub(crate) source: &'q dyn Source,
     pub(crate) budget: Arc<Budget>,
     pub(crate) annotations: Annotations,

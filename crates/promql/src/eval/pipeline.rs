@@ -20,6 +20,9 @@ use crate::number::{ABSENT, is_present};
 use crate::range::{RangeCall, keeps_name, matrix_place};
 use crate::series::{Cell, Scalar, Series, SharedHistogram, Vector, merge_same_labels, refuse_same_labels};
 
+/// What is not more than this is not worth another thread.
+const SERIES_OF_ONE_THREAD: usize = 64;
+
 type ColumnMap<'e> = dyn Fn(&mut [f64]) + Send + Sync + 'e;
 type HistogramMap<'e> = dyn Fn(usize, &SharedHistogram) -> Cell + Send + Sync + 'e;
 
@@ -304,14 +307,18 @@ impl Evaluator<'_> {
     /// A stage on series that are in memory already.
     pub(crate) fn apply(&self, stage: &Stage<'_>, mut vector: Vector) -> Result<Vector, QueryError> {
         let may_vanish = stage.filters || vector.series.iter().any(|series| !series.histograms.is_empty());
-        vector.series.par_chunks_mut(64).try_for_each(|chunk| {
+        let work = |chunk: &mut [Series]| {
             let mut pace = self.budget.pace();
             for series in chunk {
                 pace.advance(series.values.len())?;
                 self.apply_to(stage, series);
             }
             Ok::<(), QueryError>(())
-        })?;
+        };
+        match vector.series.len() {
+            0..=SERIES_OF_ONE_THREAD => work(&mut vector.series)?,
+            _ => self.threads.install(|| vector.series.par_chunks_mut(SERIES_OF_ONE_THREAD).try_for_each(work))?,
+        }
         if may_vanish {
             vector.series.retain(|series| !series.is_absent());
         }

@@ -147,17 +147,18 @@ impl Evaluator<'_> {
     ) -> Result<(), QueryError> {
         let set = self.select_between(leaf.selector, leaf.bounds_ms.unwrap_or(leaf.windows.bounds_ms()))?;
         let per_batch = batch_series(leaf.windows.grid.count);
-        let per_wave = per_batch * rayon::current_num_threads() * 4;
+        let per_wave = per_batch * self.threads.current_num_threads() * 4;
         for wave in (0..set.len()).step_by(per_wave) {
             let batches: Vec<usize> = (wave..set.len().min(wave + per_wave)).step_by(per_batch).collect();
-            let results: Vec<Result<R, QueryError>> = batches
-                .into_par_iter()
-                .map(|first| {
-                    self.budget.check()?;
-                    let batch = self.read_batch(leaf, stages, &*set, first..set.len().min(first + per_batch))?;
-                    map(batch)
-                })
-                .collect();
+            let work = |first: usize| {
+                self.budget.check()?;
+                let batch = self.read_batch(leaf, stages, &*set, first..set.len().min(first + per_batch))?;
+                map(batch)
+            };
+            let results: Vec<Result<R, QueryError>> = match batches.len() {
+                1 => vec![work(batches[0])],
+                _ => self.threads.install(|| batches.into_par_iter().map(work).collect()),
+            };
             for result in results {
                 self.budget.check()?;
                 sink(result?)?;

@@ -57,7 +57,7 @@ impl Evaluator<'_> {
         let evaluation = self.eval_subquery(subquery, grid)?;
         let mut vector = self.vector(Vec::new(), grid)?;
         vector.charge.grow(evaluation.inner.series.len().saturating_mul(grid.count))?;
-        vector.series = evaluation.columns(&range_call)?;
+        vector.series = self.threads.install(|| evaluation.columns(&range_call))?;
         let remarkable = vector.series.iter().filter(|series| range_call.may_remark_on(series));
         remarkable.for_each(|series| range_call.remark_on(series.labels.metric_name()));
         if !range_call.keeps_name() {
