@@ -165,17 +165,47 @@ impl<'a> SeriesView<'a> {
 
     /// Fills `pairs` with the label pairs of a series.
     pub(crate) fn pairs(&self, series: u32, pairs: &mut Vec<u32>) -> Result<(), Damage> {
-        let (_, mut cursor) = self.frame(series)?;
-        let place = series as usize % FRAME_SERIES;
-        let in_frame = FRAME_SERIES.min(self.series_count as usize - (series as usize - place));
-        for _ in 0..in_frame {
-            cursor.varint()?;
-        }
+        let mut cursor = self.lists(series)?;
         pairs.clear();
-        for _ in 0..=place {
+        for _ in 0..=series as usize % FRAME_SERIES {
             read_list(&mut cursor, pairs)?;
         }
         if pairs.is_sorted_by(|a, b| a < b) { Ok(()) } else { Err(cursor.damage("expected ascending label pairs")) }
+    }
+
+    /// Calls `each` with the label pairs of some series, ascending. Neighbours are told as differences, so each list is decoded once.
+    pub(crate) fn each_pairs<E: From<Damage>>(
+        &self,
+        series: &[u32],
+        mut each: impl FnMut(u32, &[u32]) -> Result<(), E>,
+    ) -> Result<(), E> {
+        let mut pairs = Vec::new();
+        for frame in series.chunk_by(|a, b| *a as usize / FRAME_SERIES == *b as usize / FRAME_SERIES) {
+            let mut cursor = self.lists(frame[0])?;
+            let mut next = frame[0] as usize / FRAME_SERIES * FRAME_SERIES;
+            pairs.clear();
+            for number in frame {
+                while next <= *number as usize {
+                    read_list(&mut cursor, &mut pairs)?;
+                    next += 1;
+                }
+                if !pairs.is_sorted_by(|a, b| a < b) {
+                    return Err(cursor.damage("expected ascending label pairs").into());
+                }
+                each(*number, &pairs)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// The label lists of the frame that a series is in.
+    fn lists(&self, series: u32) -> Result<Cursor<'a>, Damage> {
+        let (_, mut cursor) = self.frame(series)?;
+        let place = series as usize % FRAME_SERIES;
+        for _ in 0..FRAME_SERIES.min(self.series_count as usize - (series as usize - place)) {
+            cursor.varint()?;
+        }
+        Ok(cursor)
     }
 
     /// Where the first chunks of the frame of a series stand, and the frame.
@@ -217,6 +247,15 @@ mod tests {
                 proptest::prop_assert!(pairs.iter().eq(wanted));
                 offset += bytes;
             }
+            let some: Vec<u32> = (0..series.len() as u32).filter(|number| number % 3 != 1).collect();
+            let mut seen = Vec::new();
+            view.each_pairs(&some, |number, pairs| {
+                assert!(pairs.iter().eq(&series[number as usize].1));
+                seen.push(number);
+                Ok::<(), Damage>(())
+            })
+            .unwrap();
+            proptest::prop_assert_eq!(seen, some);
             proptest::prop_assert!(view.chunks(series.len() as u32).is_err());
         }
 

@@ -116,7 +116,17 @@ impl<'a> IntoIterator for &'a Labels {
 /// Pairs in order of their names, then of their values; as Prometheus sorts series.
 impl Ord for Labels {
     fn cmp(&self, other: &Self) -> Ordering {
-        self.iter().cmp(other.iter())
+        let Some(differs) = first_difference(&self.0, &other.0) else { return self.0.len().cmp(&other.0.len()) };
+        // All strings that end before the first different byte are the same; the next one decides.
+        let (mut mine, mut at) = (&*self.0, 0);
+        loop {
+            let text = take_str(&mut mine);
+            let end = self.0.len() - mine.len();
+            if end > differs {
+                return text.cmp(take_str(&mut &other.0[at..]));
+            }
+            at = end;
+        }
     }
 }
 
@@ -283,6 +293,14 @@ fn push_str(packed: &mut Vec<u8>, text: &str) {
     }
     packed.push(len as u8);
     packed.extend_from_slice(text.as_bytes());
+}
+
+/// The place of the first byte in which two slices differ, as far as both go.
+fn first_difference(a: &[u8], b: &[u8]) -> Option<usize> {
+    let words = a.as_chunks::<8>().0.iter().zip(b.as_chunks::<8>().0);
+    let same_words = words.take_while(|(a, b)| a == b).count() * 8;
+    let rest = a[same_words..].iter().zip(&b[same_words..]);
+    rest.into_iter().position(|(a, b)| a != b).map(|place| same_words + place)
 }
 
 fn take_str<'a>(packed: &mut &'a [u8]) -> &'a str {

@@ -66,8 +66,9 @@ pub(super) async fn answer_range(api: &Arc<Api>, tenant: &TenantId, params: &Par
         ));
     }
     let job = Job::prepare(params, api)?;
-    // Who asks what a query uses wants to know it of the whole.
-    let (state, query_text, may_be_kept) = (Arc::clone(api), job.text.clone(), !job.stats);
+    // Who asks what a query uses wants to know it of the whole; `nocache` is the name that VictoriaMetrics has for it.
+    let may_be_kept = !job.stats && params.get("nocache") != Some("1");
+    let (state, query_text) = (Arc::clone(api), job.text.clone());
     let work = move |engine: &Engine, expr: &Expr, reader: &Reader, context: &QueryContext| match &state.cache {
         Some(cache) if may_be_kept => {
             let now_ms = state.clock.now_ms();

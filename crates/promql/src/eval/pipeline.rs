@@ -244,7 +244,12 @@ impl Evaluator<'_> {
                     FunctionId::StartTimestamp => Reading::StartTimestamp { looked_at: self.start_timestamps },
                     _ => Reading::Timestamp,
                 };
-                Ok(Leaf::new(selector, self.instant_windows(selector, grid)?, reading))
+                let mut windows = self.instant_windows(selector, grid)?;
+                if windows.at_ms.is_some() {
+                    // Prometheus does not see the offset here.
+                    windows.offset_ms = 0;
+                }
+                Ok(Leaf::new(selector, windows, reading))
             }
             _ => Err(QueryError::bad_data("expected a selector")),
         }

@@ -47,6 +47,27 @@ struct Part {
     series: u32,
 }
 
+/// Why the series of a block are not all gathered.
+enum Halt {
+    Block(bongsu_block::Error),
+    Limit(SourceError),
+}
+
+impl From<bongsu_block::Error> for Halt {
+    fn from(error: bongsu_block::Error) -> Self {
+        Self::Block(error)
+    }
+}
+
+impl From<Halt> for SourceError {
+    fn from(halt: Halt) -> Self {
+        match halt {
+            Halt::Block(error) => source_error(&error),
+            Halt::Limit(error) => error,
+        }
+    }
+}
+
 enum Samples {
     Block(Arc<StoredBlock>, Deleted),
     Frozen(Arc<Frozen>),
@@ -85,12 +106,12 @@ impl Selected {
         check_count(hits.len(), selection.series_max)?;
         let source = self.sources.len() as u32;
         found.parts.reserve(hits.len());
-        for series in hits {
-            let labels = block.labels(series).map_err(|error| source_error(&error))?;
-            if !deleted.is_whole(&labels, stored) {
-                found.push(labels, Part { source, series })?;
+        block.each_labels(&hits, |series, labels| {
+            if deleted.is_whole(&labels, stored) {
+                return Ok(());
             }
-        }
+            found.push(labels, Part { source, series }).map_err(Halt::Limit)
+        })?;
         self.sources.push(Samples::Block(Arc::clone(stored), deleted));
         Ok(())
     }
