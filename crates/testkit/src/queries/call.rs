@@ -121,7 +121,6 @@ impl Queries {
                     _ => Precision::Rounded,
                 };
                 let text = match function {
-                    "timestamp" => timestamp(&inner.text),
                     "round" if self.random.percent(60) => {
                         format!("round({}, {})", inner.text, self.random.pick(&["5", "0.5", "-2", "1e3"]))
                     }
@@ -137,7 +136,7 @@ impl Queries {
                 }
                 // Times of the data, or what numbers stand there: those beyond a date are not the same on every machine.
                 let inner = self.target_selector();
-                let text = format!("{function}({})", timestamp(&inner.text));
+                let text = format!("{function}(timestamp({}))", inner.text);
                 inner.mapped(text, Precision::Eighths)
             }
             18 => {
@@ -267,9 +266,4 @@ impl Queries {
             _ => (format!("without ({}) ", dropped.join(", ")), kept),
         }
     }
-}
-
-/// Prometheus forgets the offset of a selector with `@` that is the argument itself.
-fn timestamp(of: &str) -> String {
-    if of.contains('@') && of.contains("offset") { format!("timestamp(-{of})") } else { format!("timestamp({of})") }
 }
