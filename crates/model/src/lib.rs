@@ -29,7 +29,7 @@ pub use kahan::KahanSum;
 pub use labels::{Labels, LabelsBuilder, LabelsIter, METRIC_NAME, is_legacy_label_name, is_legacy_metric_name};
 pub use matcher::{MatchOp, Matcher};
 pub use metadata::{MetricMetadata, MetricType};
-pub use number::{format_float, format_g, parse_float};
+pub use number::{format_float, format_g, parse_float, push_float};
 pub use overlay::Mark;
 pub use re2::{RegexError, compile_re2};
 pub use relabel::{RelabelAction, RelabelConfig, RelabelError, RelabelRule, relabel};

@@ -6,18 +6,31 @@ use std::fmt::Write;
 /// sample values in Prometheus' JSON (Go's `FormatFloat(v, 'f', -1, 64)`).
 #[must_use]
 pub fn format_float(value: f64) -> String {
+    let mut text = String::new();
+    push_float(&mut text, value);
+    text
+}
+
+/// Appends what [`format_float`] makes of a value.
+pub fn push_float(out: &mut String, value: f64) {
     if value.is_nan() {
-        "NaN".to_owned()
+        out.push_str("NaN");
     } else if value.is_infinite() {
-        if value > 0.0 { "+Inf".to_owned() } else { "-Inf".to_owned() }
+        out.push_str(if value > 0.0 { "+Inf" } else { "-Inf" });
+    } else if PLAIN.contains(&value.abs()) && value.fract() != 0.0 {
+        let start = out.len();
+        out.push_str(zmij::Buffer::new().format_finite(value));
+        round_half_to_even(out, start, value);
     } else {
-        let mut text = String::new();
+        let start = out.len();
         // Writing to a string cannot fail.
-        let _ = write!(text, "{value}");
-        round_half_to_even(&mut text, value);
-        text
+        let _ = write!(out, "{value}");
+        round_half_to_even(out, start, value);
     }
 }
+
+/// Here every printer shows fractions without an exponent.
+const PLAIN: std::ops::Range<f64> = 1e-4..1e15;
 
 /// Fewer digits than these are never one of two texts that are equally near.
 const TIED_DIGITS_MIN: usize = 16;
@@ -25,7 +38,8 @@ const TIED_DIGITS_MIN: usize = 16;
 const TIED_MAX: f64 = 1e23;
 
 /// Where a float lies exactly in the middle of two shortest texts, Go takes the even one, and Rust the greater one.
-fn round_half_to_even(text: &mut String, value: f64) {
+fn round_half_to_even(out: &mut String, start: usize, value: f64) {
+    let text = &out[start..];
     let digits = text.trim_start_matches(['-', '0', '.']).trim_end_matches('0').len();
     if digits < TIED_DIGITS_MIN || value.abs() >= TIED_MAX {
         return;
@@ -42,7 +56,7 @@ fn round_half_to_even(text: &mut String, value: f64) {
     let is_tie = exact.as_bytes().get(last + 1) == Some(&b'5') && exact[last + 2..].bytes().all(|digit| digit == b'0');
     if is_tie && text.as_bytes()[last] % 2 == 1 {
         // The exact digits are the lower text's, as the odd one was rounded up to.
-        text.replace_range(last..=last, &exact[last..=last]);
+        out.replace_range(start + last..=start + last, &exact[last..=last]);
     }
 }
 

@@ -176,7 +176,7 @@ pub(crate) fn write_float(out: &mut String, value: f64) {
         let (sign, digits) = exponent.strip_prefix('-').map_or(('+', exponent), |digits| ('-', digits));
         let _ = write!(out, "{mantissa}e{sign}{digits:0>2}");
     } else {
-        out.push_str(&bongsu_model::format_float(value));
+        bongsu_model::push_float(out, value);
     }
 }
 

@@ -172,6 +172,18 @@ pub(super) fn parse(text: &str) -> Result<Expr, ApiError> {
     bongsu_syntax::parse(text, &ParseOptions::default()).map_err(|error| ApiError::bad_parameter("query", error))
 }
 
+/// How long an answer mostly is: growing it by and by would copy it several times.
+fn likely_bytes(value: &Value) -> usize {
+    const POINT: usize = 30;
+    const SERIES: usize = 200;
+    let results = match value {
+        Value::Vector(samples) => samples.len() * (SERIES + POINT),
+        Value::Matrix(series) => series.iter().map(|one| SERIES + one.values.len() * POINT).sum(),
+        _ => 0,
+    };
+    results + 1024
+}
+
 /// The whole answer as text.
 fn render(mut output: QueryOutput, job: &Job, timings: Option<Timings>, bytes_max: usize) -> Result<String, ApiError> {
     let mut warnings: Vec<String> = Vec::new();
@@ -183,7 +195,7 @@ fn render(mut output: QueryOutput, job: &Job, timings: Option<Timings>, bytes_ma
         let list = if annotation.severity == Severity::Warning { &mut warnings } else { &mut infos };
         list.push(annotation.render(&job.text));
     }
-    let mut out = String::with_capacity(4096);
+    let mut out = String::with_capacity(likely_bytes(&output.value).min(bytes_max));
     out.push_str("{\"status\":\"success\",\"data\":");
     if !write_value(&mut out, &output.value, bytes_max) {
         let text = format!(

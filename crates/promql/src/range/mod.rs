@@ -141,7 +141,8 @@ impl<'e> RangeCall<'e> {
             F::Rate | F::Increase | F::Delta => {
                 let kind = rate::Extrapolation::new(self.id, range_ms);
                 let resets = if kind.is_counter { rate::reset_places(samples.values) } else { Vec::new() };
-                sweep.map(|w| kind.value(w, samples.values, &resets))
+                let mut memo = rate::FactorMemo::default();
+                sweep.map(|w| kind.value(w, samples.values, &resets, &mut memo))
             }
             F::Irate => sweep.map(|w| rate::instant(w, true)),
             F::Idelta => sweep.map(|w| rate::instant(w, false)),

@@ -28,7 +28,13 @@ impl Extrapolation {
 
     /// The growth between the first and the last sample, carried on to the borders of the window: to the border itself
     /// when it is about one sample distance away, else by half a distance; a counter not below zero.
-    pub(super) fn value(self, window: &Window<'_>, series: &[f64], resets: &[usize]) -> Option<f64> {
+    pub(super) fn value(
+        self,
+        window: &Window<'_>,
+        series: &[f64],
+        resets: &[usize],
+        memo: &mut FactorMemo,
+    ) -> Option<f64> {
         let (first, last) = (window.values[0], window.values[window.values.len() - 1]);
         let intervals = window.values.len() - 1;
         if intervals == 0 {
@@ -44,7 +50,7 @@ impl Extrapolation {
         }
 
         let sampled = (window.times_ms[0], window.times_ms[intervals]);
-        Some(growth * self.factor(sampled, (window.start_ms, window.end_ms), intervals, (first, growth)))
+        Some(growth * memo.factor(self, sampled, (window.start_ms, window.end_ms), intervals, (first, growth)))
     }
 
     /// By how much the growth between two samples is less than that of the whole window. `counted` is what a counter had at the first
@@ -56,24 +62,74 @@ impl Extrapolation {
         intervals: usize,
         (first, growth): (f64, f64),
     ) -> f64 {
+        let stretch = Stretch::of((first_ms, last_ms), (start_ms, end_ms), intervals);
+        stretch.factor(self.to_zero(&stretch, first, growth).unwrap_or(stretch.to_start), self.divisor)
+    }
+
+    /// How long before the first sample a counter was 0, when that is not as long as the growth is carried on.
+    #[inline]
+    fn to_zero(self, stretch: &Stretch, first: f64, growth: f64) -> Option<f64> {
+        if self.is_counter && growth > 0.0 && first >= 0.0 {
+            let to_zero = stretch.sampled * (first / growth);
+            return (to_zero < stretch.to_start).then_some(to_zero);
+        }
+        None
+    }
+}
+
+/// Where samples lie in a window, seconds.
+#[derive(Clone, Copy, Debug, Default)]
+struct Stretch {
+    sampled: f64,
+    /// How far the growth is carried on before the first sample and behind the last one.
+    to_start: f64,
+    to_end: f64,
+}
+
+impl Stretch {
+    fn of((first_ms, last_ms): (i64, i64), (start_ms, end_ms): (i64, i64), intervals: usize) -> Self {
         let sampled = seconds_between(first_ms, last_ms);
         let distance = sampled / intervals as f64;
         let near = distance * 1.1;
-        let mut to_start = seconds_between(start_ms, first_ms);
-        let mut to_end = seconds_between(last_ms, end_ms);
-        if to_start >= near {
-            to_start = distance / 2.0;
+        let carried = |to_border: f64| if to_border >= near { distance / 2.0 } else { to_border };
+        let (to_start, to_end) = (seconds_between(start_ms, first_ms), seconds_between(last_ms, end_ms));
+        Self { sampled, to_start: carried(to_start), to_end: carried(to_end) }
+    }
+
+    fn factor(&self, to_start: f64, divisor: f64) -> f64 {
+        (self.sampled + to_start + self.to_end) / self.sampled / divisor
+    }
+}
+
+/// The factor of the last window: with regular samples, the next window has the same. It saves all divisions but one.
+#[derive(Debug, Default)]
+pub(super) struct FactorMemo {
+    /// Distances from the window's start to the first sample, to the last one and to the window's end, milliseconds, and intervals.
+    of: Option<(i64, i64, i64, usize)>,
+    stretch: Stretch,
+    factor: f64,
+}
+
+impl FactorMemo {
+    #[inline]
+    fn factor(
+        &mut self,
+        kind: Extrapolation,
+        (first_ms, last_ms): (i64, i64),
+        (start_ms, end_ms): (i64, i64),
+        intervals: usize,
+        (first, growth): (f64, f64),
+    ) -> f64 {
+        let of = (first_ms - start_ms, last_ms - start_ms, end_ms - start_ms, intervals);
+        if self.of != Some(of) {
+            self.of = Some(of);
+            self.stretch = Stretch::of((first_ms, last_ms), (start_ms, end_ms), intervals);
+            self.factor = self.stretch.factor(self.stretch.to_start, kind.divisor);
         }
-        if self.is_counter && growth > 0.0 && first >= 0.0 {
-            let to_zero = sampled * (first / growth);
-            if to_zero < to_start {
-                to_start = to_zero;
-            }
+        match kind.to_zero(&self.stretch, first, growth) {
+            Some(to_start) => self.stretch.factor(to_start, kind.divisor),
+            None => self.factor,
         }
-        if to_end >= near {
-            to_end = distance / 2.0;
-        }
-        (sampled + to_start + to_end) / sampled / self.divisor
     }
 }
 

@@ -41,9 +41,12 @@ fn increase_adds_what_was_lost_by_resets() {
     let resets = rate::reset_places(&values);
     assert_eq!(resets, [3, 5]);
     // 10 up to the first reset, 15 up to the second, 2 after it; a quarter more for the ten seconds before the first sample.
-    assert_eq!(apply(&values, 50, 50, |w| increase.value(w, &values, &resets)), 33.75);
+    assert_eq!(
+        apply(&values, 50, 50, |w| increase.value(w, &values, &resets, &mut rate::FactorMemo::default())),
+        33.75
+    );
     // The counter began at 0, so nothing is added before that.
-    assert_eq!(apply(&values, 51, 50, |w| increase.value(w, &values, &resets)), 37.0);
+    assert_eq!(apply(&values, 51, 50, |w| increase.value(w, &values, &resets, &mut rate::FactorMemo::default())), 37.0);
 }
 
 #[test]
