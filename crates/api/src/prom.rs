@@ -5,6 +5,7 @@ mod activity;
 mod ast;
 mod batch;
 mod cardinality;
+mod dialect;
 mod exemplars;
 mod federate;
 mod format;

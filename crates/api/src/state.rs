@@ -122,6 +122,8 @@ pub struct ApiOptions {
     pub admin_enabled: bool,
     /// Which origins' pages may read the API: a condition on the `Origin` header.
     pub cors_origin: Matcher,
+    /// Whether queries that name no dialect may use habits of MetricsQL.
+    pub metricsql: bool,
 }
 
 /// The state behind all routes.
@@ -135,6 +137,7 @@ pub struct Api {
     pub(crate) info: ServerInfo,
     pub(crate) admin_enabled: bool,
     pub(crate) cors_origin: Matcher,
+    pub(crate) metricsql: bool,
     /// One permit per KiB of a push under way.
     pub(crate) push_slots: Semaphore,
     pub(crate) queue: Queue,
@@ -164,6 +167,7 @@ impl Api {
             info: options.info,
             admin_enabled: options.admin_enabled,
             cors_origin: options.cors_origin,
+            metricsql: options.metricsql,
             ready: AtomicBool::new(false),
         }
     }

@@ -31,7 +31,7 @@ pub use matcher::{MatchOp, Matcher};
 pub use metadata::{MetricMetadata, MetricType};
 pub use number::{format_float, format_g, parse_float, push_float};
 pub use overlay::Mark;
-pub use re2::{RegexError, compile_re2};
+pub use re2::{RegexError, compile_re2, compile_re2_anywhere};
 pub use relabel::{RelabelAction, RelabelConfig, RelabelError, RelabelRule, relabel};
 pub use sample::{STALE_NAN, STALE_NAN_BITS, Sample, is_stale};
 pub use source::{SampleBuffer, Selection, SeriesSet, Source, SourceError, SourceErrorKind};

@@ -45,6 +45,15 @@ pub fn compile_re2(pattern: &str) -> Result<Regex, RegexError> {
     Re2::parse(pattern)?.compile()
 }
 
+/// The same for a pattern that may match anywhere in a text.
+///
+/// # Errors
+/// As [`compile_re2`].
+pub fn compile_re2_anywhere(pattern: &str) -> Result<Regex, RegexError> {
+    let re2 = Re2::parse(pattern)?;
+    re2.build(&format!("(?s:{})", re2.translated))
+}
+
 /// A pattern that is understood and not compiled yet: many need no engine.
 pub(crate) struct Re2<'a> {
     pattern: &'a str,
@@ -68,12 +77,14 @@ impl<'a> Re2<'a> {
     }
 
     pub(crate) fn compile(&self) -> Result<Regex, RegexError> {
-        RegexBuilder::new(&format!("^(?s:{})$", self.translated)).size_limit(COMPILED_SIZE_MAX_BYTES).build().map_err(
-            |error| match error {
-                regex::Error::CompiledTooBig(_) => RegexError::new("expression too large", self.pattern),
-                error => RegexError::new(last_line(&error.to_string()), self.pattern),
-            },
-        )
+        self.build(&format!("^(?s:{})$", self.translated))
+    }
+
+    fn build(&self, whole: &str) -> Result<Regex, RegexError> {
+        RegexBuilder::new(whole).size_limit(COMPILED_SIZE_MAX_BYTES).build().map_err(|error| match error {
+            regex::Error::CompiledTooBig(_) => RegexError::new("expression too large", self.pattern),
+            error => RegexError::new(last_line(&error.to_string()), self.pattern),
+        })
     }
 }
 

@@ -150,6 +150,7 @@ impl Engine {
             totals: TotalsOnly::of(expr),
             start_ms,
             end_ms,
+            now_ms: context.now_ms.unwrap_or(end_ms),
             window: QueryWindow { step_ms, range_ms: end_ms.saturating_sub(start_ms) },
             lookback_ms: context.lookback_ms.unwrap_or(self.options.lookback_ms),
             series_max: context.series_max.unwrap_or(self.options.series_max),

@@ -59,7 +59,7 @@ fn agrees_in_all_labels(binary: &BinaryExpr) -> bool {
         let unfilled = matching.fill.left.is_none() && matching.fill.right.is_none();
         !matching.on && matching.labels.is_empty() && matching.include.is_empty() && unfilled
     });
-    vectors && plain && binary.op != BinaryOp::Or
+    vectors && plain && binary.op != BinaryOp::Or && !binary.op.is_presence()
 }
 
 /// What all series of the result fulfil.
@@ -75,6 +75,8 @@ fn asked_for(expr: &Expr) -> Vec<Matcher> {
             matchers.retain(|matcher| survives(aggregate, matcher));
             matchers
         }
+        // Whether there is any series at all decides what `default` gives.
+        ExprKind::Binary(binary) if binary.op.is_presence() => Vec::new(),
         ExprKind::Binary(binary) => match (binary.lhs.value_type, binary.rhs.value_type) {
             (ValueType::Scalar, _) => asked_for(&binary.rhs),
             (_, ValueType::Scalar) => asked_for(&binary.lhs),
@@ -109,6 +111,7 @@ fn demand(expr: &mut Expr, matchers: &[Matcher]) {
                 matchers.iter().filter(|matcher| survives(aggregate, matcher)).cloned().collect();
             demand(&mut aggregate.expr, &surviving);
         }
+        ExprKind::Binary(binary) if binary.op.is_presence() => {}
         ExprKind::Binary(binary) => match (binary.lhs.value_type, binary.rhs.value_type) {
             (ValueType::Scalar, _) => demand(&mut binary.rhs, matchers),
             (_, ValueType::Scalar) => demand(&mut binary.lhs, matchers),

@@ -59,6 +59,8 @@ pub struct QueryContext {
     pub samples_max: Option<u64>,
     /// In place of [`EngineOptions::series_max`].
     pub series_max: Option<usize>,
+    /// The time of day, milliseconds, for MetricsQL's `now()`; without it, that is the query's end.
+    pub now_ms: Option<i64>,
     /// Where the query counts what it uses.
     pub progress: Arc<QueryProgress>,
 }

@@ -123,6 +123,15 @@ impl Series {
         self.histograms.remove(step);
     }
 
+    /// Takes the samples of another series at the steps at which this one has none.
+    pub(crate) fn fill_from(&mut self, other: &Self) {
+        for step in 0..self.values.len() {
+            if !self.has(step) && other.has(step) {
+                self.set(step, other.cell(step));
+            }
+        }
+    }
+
     /// The same cell at `count` steps; there is only one now.
     pub(crate) fn repeat(&mut self, count: usize) {
         self.values = vec![self.values[0]; count];

@@ -49,6 +49,22 @@ impl Table {
         self.instant(query, at_ms).map_or_else(|error| format!("error: {error}"), |output| show(&output, query))
     }
 
+    /// The same in the dialect of MetricsQL.
+    pub(crate) fn ask_metricsql(&self, query: &str, at_ms: i64) -> String {
+        let answer = parse_metricsql(query)
+            .and_then(|expr| engine().instant(&expr, at_ms, self, &now()).map_err(|error| error.to_string()));
+        answer.map_or_else(|error| format!("error: {error}"), |output| show(&output, query))
+    }
+
+    /// Over three steps of a minute.
+    pub(crate) fn ask_range_metricsql(&self, query: &str, start_ms: i64) -> String {
+        let (end_ms, step_ms) = (start_ms + 120_000, 60_000);
+        let answer = parse_metricsql(query).and_then(|expr| {
+            engine().range(&expr, start_ms, end_ms, step_ms, self, &now()).map_err(|error| error.to_string())
+        });
+        answer.map_or_else(|error| format!("error: {error}"), |output| show(&output, query))
+    }
+
     /// The result of a range query as text, or the error.
     pub(crate) fn ask_range(&self, query: &str, start_ms: i64, end_ms: i64, step_ms: i64) -> String {
         self.range(query, start_ms, end_ms, step_ms)
@@ -58,6 +74,16 @@ impl Table {
 
 pub(crate) fn engine() -> Engine {
     Engine::new(EngineOptions { threads: 2, ..EngineOptions::default() }).unwrap()
+}
+
+/// Noon of the first day.
+fn now() -> QueryContext {
+    QueryContext { now_ms: Some(12 * 3_600_000), ..QueryContext::default() }
+}
+
+fn parse_metricsql(query: &str) -> Result<bongsu_syntax::Expr, String> {
+    let options = ParseOptions { metricsql: true, ..ParseOptions::default() };
+    bongsu_syntax::parse(query, &options).map_err(|error| error.to_string())
 }
 
 pub(crate) fn parse(query: &str) -> bongsu_syntax::Expr {

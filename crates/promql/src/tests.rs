@@ -1,5 +1,7 @@
 //! Whole queries: data in, a question, the expected text.
 
+mod metricsql;
+
 use bongsu_model::STALE_NAN;
 
 use crate::testing::{GAP, Table, parse};

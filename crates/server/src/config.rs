@@ -4,7 +4,7 @@ use std::net::{Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
 
 use bongsu_config::{ByteSize, Duration};
-use serde::Deserialize;
+use serde::{Deserialize, Deserializer, de};
 
 /// What `bongsu server --config FILE` reads. Every field has a default, unknown ones are errors.
 #[derive(Clone, Debug, Deserialize)]
@@ -22,6 +22,8 @@ pub struct Config {
     pub admin_api: bool,
     /// Which origins' pages may read the API: a regular expression, anchored at both ends. Default `.*`, as in Prometheus.
     pub cors_origin: String,
+    /// The query language.
+    pub promql: PromQl,
     /// Bounds.
     pub limits: Limits,
 }
@@ -35,9 +37,47 @@ impl Default for Config {
             retention_size: None,
             admin_api: false,
             cors_origin: ".*".to_owned(),
+            promql: PromQl::default(),
             limits: Limits::default(),
         }
     }
+}
+
+/// The `promql` section.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct PromQl {
+    /// Whether `rate` and its kin look at when samples say that their counting began: Prometheus has it behind
+    /// a feature flag. Default false.
+    pub start_timestamps: bool,
+    /// Whether names are dropped at the end of the query only; `--enable-feature=promql-delayed-name-removal` of
+    /// Prometheus. Default false.
+    pub delayed_name_removal: bool,
+    /// How old a sample may be to count as a series' value; `--query.lookback-delta` of Prometheus. Default 5m.
+    #[serde(deserialize_with = "positive")]
+    pub lookback: Duration,
+    /// Step of subqueries that name none; the global evaluation interval of Prometheus. Default 1m.
+    #[serde(deserialize_with = "positive")]
+    pub subquery_step: Duration,
+    /// Whether queries that do not say otherwise may use habits of MetricsQL. Default false.
+    pub metricsql: bool,
+}
+
+impl Default for PromQl {
+    fn default() -> Self {
+        Self {
+            start_timestamps: false,
+            delayed_name_removal: false,
+            lookback: Duration::from_secs(5 * 60),
+            subquery_step: Duration::from_secs(60),
+            metricsql: false,
+        }
+    }
+}
+
+fn positive<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Duration, D::Error> {
+    let duration = Duration::deserialize(deserializer)?;
+    if duration.as_ms() > 0 { Ok(duration) } else { Err(de::Error::custom("expected a duration greater than 0")) }
 }
 
 /// The `limits` section.
@@ -104,5 +144,25 @@ impl Default for Limits {
             query_cache_recent: Duration::from_secs(600),
             slow_query: Duration::from_secs(5),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn load(text: &str) -> Result<Config, String> {
+        let dir = tempfile::tempdir().unwrap();
+        let file = dir.path().join("bongsu.yml");
+        std::fs::write(&file, text).unwrap();
+        bongsu_config::load(&file).map_err(|error| error.to_string())
+    }
+
+    #[test]
+    fn lengths_of_time_that_queries_divide_by_are_not_zero() {
+        let config = load("promql:\n  lookback: 10m\n  metricsql: true\n").unwrap();
+        assert_eq!((config.promql.lookback.as_ms(), config.promql.metricsql), (600_000, true));
+        let error = load("promql:\n  subquery_step: 0s\n").unwrap_err();
+        assert!(error.contains(":2") && error.contains("expected a duration greater than 0"), "{error}");
     }
 }

@@ -33,7 +33,7 @@ pub(crate) fn retention(config: &Config) -> String {
 
 /// Every setting that has a value, as YAML writes it; those of one section stand together.
 fn settings(config: &Config) -> Vec<(&'static str, String)> {
-    let limits = &config.limits;
+    let (limits, promql) = (&config.limits, &config.promql);
     let mut settings = vec![
         ("listen", quoted(&config.listen.to_string())),
         ("data", quoted(&config.data.display().to_string())),
@@ -43,6 +43,11 @@ fn settings(config: &Config) -> Vec<(&'static str, String)> {
     settings.extend([
         ("admin_api", config.admin_api.to_string()),
         ("cors_origin", quoted(&config.cors_origin)),
+        ("promql.start_timestamps", promql.start_timestamps.to_string()),
+        ("promql.delayed_name_removal", promql.delayed_name_removal.to_string()),
+        ("promql.lookback", promql.lookback.to_string()),
+        ("promql.subquery_step", promql.subquery_step.to_string()),
+        ("promql.metricsql", promql.metricsql.to_string()),
         ("limits.series_per_tenant", limits.series_per_tenant.to_string()),
         ("limits.labels_per_series", limits.labels_per_series.to_string()),
         ("limits.label_name_size", limits.label_name_size.to_string()),
@@ -85,6 +90,7 @@ mod tests {
     fn what_is_described_reads_back_as_the_same_settings() {
         let mut config = Config { data: "it's here".into(), admin_api: true, ..Config::default() };
         config.limits.query_series = 7;
+        config.promql.metricsql = true;
         let dir = tempfile::tempdir().unwrap();
         let file = dir.path().join("bongsu.yml");
         std::fs::write(&file, yaml(&config)).unwrap();

@@ -54,6 +54,7 @@ impl Server {
             info: server_info(&config, clock.now_ms()),
             clock,
             limits: api_limits(&config),
+            metricsql: config.promql.metricsql,
             build: BuildInfo { version: env!("CARGO_PKG_VERSION"), revision: "" },
             admin_enabled: config.admin_api,
             cors_origin,
@@ -117,7 +118,12 @@ fn store_options(config: &Config, clock: Arc<dyn Clock>) -> bongsu_tsdb::Options
 }
 
 fn engine_options(config: &Config) -> EngineOptions {
+    let promql = &config.promql;
     EngineOptions {
+        lookback_ms: promql.lookback.as_ms(),
+        subquery_default_step_ms: promql.subquery_step.as_ms(),
+        delayed_name_removal: promql.delayed_name_removal,
+        start_timestamps: promql.start_timestamps,
         samples_max: config.limits.query_samples,
         series_max: config.limits.query_series,
         ..EngineOptions::default()

@@ -170,6 +170,8 @@ pub struct Call {
     pub function: &'static Function,
     /// As many as were written: optional ones may be absent.
     pub args: Vec<Expr>,
+    /// `keep_metric_names` of MetricsQL: the metric's name stays though the function makes another quantity.
+    pub keep_name: bool,
 }
 
 /// An aggregation over series.
@@ -200,6 +202,8 @@ pub struct BinaryExpr {
     pub return_bool: bool,
     /// How series of the two sides find each other. Present exactly when both sides are instant vectors.
     pub matching: Option<VectorMatching>,
+    /// `keep_metric_names` of MetricsQL; the operation then stands in parentheses.
+    pub keep_name: bool,
 }
 
 /// A signed expression.

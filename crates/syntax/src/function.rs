@@ -29,6 +29,13 @@ impl Function {
         FUNCTIONS.binary_search_by(|function| function.name.cmp(name)).ok().map(|at| &FUNCTIONS[at])
     }
 
+    /// The function that MetricsQL has under this name beside those of PromQL.
+    #[must_use]
+    pub fn metricsql_by_name(name: &str) -> Option<&'static Self> {
+        let place = METRICSQL_FUNCTIONS.binary_search_by(|function| function.name.cmp(name)).ok()?;
+        Some(&METRICSQL_FUNCTIONS[place])
+    }
+
     /// The type that the argument at `place`, from 0, must have.
     #[must_use]
     pub fn arg_type(&self, place: usize) -> Option<ValueType> {
@@ -48,13 +55,16 @@ impl Eq for Function {}
 /// Writes the list of functions once as an enum and once as a table. A row is: id, name, argument types, least and
 /// greatest number of arguments, result type, whether it is experimental.
 macro_rules! functions {
-    ($($id:ident $name:literal [$($arg:ident),*] $min:literal $max:expr, => $result:ident $experimental:literal;)*) => {
+    (
+        promql { $($id:ident $name:literal [$($arg:ident),*] $min:literal $max:expr, => $result:ident $experimental:literal;)* }
+        metricsql { $($id2:ident $name2:literal [$($arg2:ident),*] $min2:literal $max2:expr, => $result2:ident;)* }
+    ) => {
         /// Names every function, for the evaluator to match on.
         #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
         #[expect(missing_docs, reason = "the names are the functions' names")]
-        pub enum FunctionId { $($id),* }
+        pub enum FunctionId { $($id,)* $($id2,)* }
 
-        /// All functions, sorted by name.
+        /// All functions of PromQL, sorted by name.
         pub static FUNCTIONS: &[Function] = &[$(Function {
             id: FunctionId::$id,
             name: $name,
@@ -64,11 +74,23 @@ macro_rules! functions {
             return_type: $result,
             experimental: $experimental,
         }),*];
+
+        /// The functions that MetricsQL has beside them, sorted by name.
+        pub(crate) static METRICSQL_FUNCTIONS: &[Function] = &[$(Function {
+            id: FunctionId::$id2,
+            name: $name2,
+            arg_types: &[$($arg2),*],
+            args_min: $min2,
+            args_max: $max2,
+            return_type: $result2,
+            experimental: false,
+        }),*];
     };
 }
 
 // Source: Prometheus 3, promql/parser/functions.go and docs/querying/functions.md.
 functions! {
+  promql {
     Abs "abs" [Vector] 1 Some(1), => Vector false;
     Absent "absent" [Vector] 1 Some(1), => Vector false;
     AbsentOverTime "absent_over_time" [Matrix] 1 Some(1), => Vector false;
@@ -159,6 +181,24 @@ functions! {
     TsOfMinOverTime "ts_of_min_over_time" [Matrix] 1 Some(1), => Vector true;
     Vector "vector" [Scalar] 1 Some(1), => Vector false;
     Year "year" [Vector] 0 Some(1), => Vector false;
+  }
+  // Source: MetricsQL's documentation; docs/metricsql.md says what each one does here.
+  metricsql {
+    LabelCopy "label_copy" [Vector, String] 3 None, => Vector;
+    LabelDel "label_del" [Vector, String] 1 None, => Vector;
+    LabelKeep "label_keep" [Vector, String] 1 None, => Vector;
+    LabelLowercase "label_lowercase" [Vector, String] 2 None, => Vector;
+    LabelMap "label_map" [Vector, String] 4 None, => Vector;
+    LabelMatch "label_match" [Vector, String, String] 3 Some(3), => Vector;
+    LabelMismatch "label_mismatch" [Vector, String, String] 3 Some(3), => Vector;
+    LabelMove "label_move" [Vector, String] 3 None, => Vector;
+    LabelSet "label_set" [Vector, String] 3 None, => Vector;
+    LabelTransform "label_transform" [Vector, String, String, String] 4 Some(4), => Vector;
+    LabelUppercase "label_uppercase" [Vector, String] 2 None, => Vector;
+    LabelValue "label_value" [Vector, String] 2 Some(2), => Vector;
+    Now "now" [] 0 Some(0), => Scalar;
+    Union "union" [Vector] 1 None, => Vector;
+  }
 }
 
 #[cfg(test)]
@@ -168,6 +208,8 @@ mod tests {
     #[test]
     fn the_table_is_sorted_and_in_the_order_of_the_ids() {
         assert!(FUNCTIONS.windows(2).all(|pair| pair[0].name < pair[1].name && pair[0].id < pair[1].id));
+        assert!(METRICSQL_FUNCTIONS.windows(2).all(|pair| pair[0].name < pair[1].name));
+        assert!(METRICSQL_FUNCTIONS.iter().all(|function| Function::by_name(function.name).is_none()));
         assert_eq!(Function::by_name("rate").map(|f| f.id), Some(FunctionId::Rate));
         assert!(Function::by_name("holt_winters").is_none());
     }

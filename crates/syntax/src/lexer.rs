@@ -3,6 +3,7 @@
 //! A lexer is a position and a few flags, so looking ahead is lexing with a copy. Keywords stay identifiers: whether `sum`
 //! is an aggregation or a metric is for the parser to say.
 
+use crate::metricsql::number;
 use crate::{BinaryOp, ParseError, Span};
 
 /// What a token is.
@@ -15,6 +16,8 @@ pub(crate) enum TokenKind {
     Number,
     /// `1h30m`
     Duration,
+    /// `5i`: steps of the query, in MetricsQL.
+    Steps,
     /// With its quotes.
     String,
     LeftParen,
@@ -51,11 +54,12 @@ pub(crate) struct Lexer<'a> {
     paren_depth: usize,
     in_braces: bool,
     in_brackets: bool,
+    metricsql: bool,
 }
 
 impl<'a> Lexer<'a> {
-    pub fn new(text: &'a str) -> Self {
-        Self { text, at: 0, paren_depth: 0, in_braces: false, in_brackets: false }
+    pub fn new(text: &'a str, metricsql: bool) -> Self {
+        Self { text, at: 0, paren_depth: 0, in_braces: false, in_brackets: false, metricsql }
     }
 
     /// The next token; [`TokenKind::End`] again and again after the last.
@@ -163,6 +167,8 @@ impl<'a> Lexer<'a> {
             Ok(TokenKind::Number)
         } else if is_duration(literal) {
             Ok(TokenKind::Duration)
+        } else if let Some(kind) = number::kind(literal).filter(|_| self.metricsql) {
+            Ok(kind)
         } else {
             Err(self.error(start, format!("bad number or duration syntax: {literal:?}")))
         }

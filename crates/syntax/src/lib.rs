@@ -11,6 +11,7 @@ mod duration;
 mod error;
 mod function;
 mod lexer;
+mod metricsql;
 mod operator;
 mod parser;
 mod pretty;
@@ -51,6 +52,8 @@ pub struct ParseOptions {
     /// Selectors that select every series, such as `{a=~".*"}`: fine where a selector is all there is and something else
     /// bounds the answer.
     pub empty_selectors: bool,
+    /// Habits of MetricsQL that are errors in PromQL (docs/metricsql.md). Without it, nothing differs from PromQL.
+    pub metricsql: bool,
 }
 
 impl Default for ParseOptions {
@@ -64,6 +67,7 @@ impl Default for ParseOptions {
             extended_range_selectors: true,
             fill_modifiers: true,
             empty_selectors: false,
+            metricsql: false,
         }
     }
 }

@@ -37,6 +37,12 @@ pub enum BinaryOp {
     TrimUpper,
     /// `>/`: keeps the part of native histograms above a bound.
     TrimLower,
+    /// `default` of MetricsQL: the right side where the left one has nothing.
+    Default,
+    /// `if` of MetricsQL: the left side where the right one has something.
+    If,
+    /// `ifnot` of MetricsQL: the left side where the right one has nothing.
+    IfNot,
 }
 
 impl BinaryOp {
@@ -62,6 +68,9 @@ impl BinaryOp {
             Self::Unless => "unless",
             Self::TrimUpper => "</",
             Self::TrimLower => ">/",
+            Self::Default => "default",
+            Self::If => "if",
+            Self::IfNot => "ifnot",
         }
     }
 
@@ -77,15 +86,23 @@ impl BinaryOp {
         matches!(self, Self::And | Self::Or | Self::Unless)
     }
 
+    /// `default`, `if`, `ifnot`: operators of MetricsQL that look at whether there is a sample, on scalars too.
+    #[must_use]
+    pub fn is_presence(self) -> bool {
+        matches!(self, Self::Default | Self::If | Self::IfNot)
+    }
+
     /// How tightly it binds; higher is tighter. All are left-associative but `^`.
     pub(crate) fn precedence(self) -> u8 {
         match self {
-            Self::Or => 1,
-            Self::And | Self::Unless => 2,
-            Self::Add | Self::Sub => 4,
-            Self::Mul | Self::Div | Self::Mod | Self::Atan2 => 5,
-            Self::Pow => 6,
-            _ => 3,
+            Self::Default => 1,
+            Self::If | Self::IfNot => 2,
+            Self::Or => 3,
+            Self::And | Self::Unless => 4,
+            Self::Add | Self::Sub => 6,
+            Self::Mul | Self::Div | Self::Mod | Self::Atan2 => 7,
+            Self::Pow => 8,
+            _ => 5,
         }
     }
 }

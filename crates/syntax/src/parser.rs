@@ -5,10 +5,13 @@
 
 mod call;
 mod duration;
+mod metricsql;
 mod selector;
 mod types;
 
+use self::metricsql::Templates;
 use crate::lexer::{Lexer, Token, TokenKind, parse_number};
+use crate::metricsql::number::{fraction_seconds, suffixed};
 use crate::{
     AggregateOp, BinaryExpr, BinaryOp, Cardinality, Expr, ExprKind, Fill, NumberLiteral, ParseError, ParseOptions,
     Span, UnaryExpr, UnaryOp, ValueType, VectorMatching,
@@ -34,6 +37,7 @@ pub fn parse(text: &str, options: &ParseOptions) -> Result<Expr> {
     if parser.token.kind != TokenKind::End {
         return Err(parser.unexpected("", "an operator or the end of the query"));
     }
+    parser.check_alternatives(&expr);
     parser.type_error.map_or(Ok(expr), Err)
 }
 
@@ -53,14 +57,16 @@ struct Parser<'a> {
     type_error: Option<ParseError>,
     /// Whether a selector that matches everything is welcome: in the second argument of `info`.
     empty_selector_allowed: bool,
+    /// Definitions of `WITH`.
+    templates: Templates<'a>,
 }
 
 /// Binds tighter than every operator but `^`: what a sign applies to.
-const SIGN_PRECEDENCE: u8 = 6;
+const SIGN_PRECEDENCE: u8 = 8;
 
 impl<'a> Parser<'a> {
     fn new(text: &'a str, options: &'a ParseOptions) -> Result<Self> {
-        let mut lexer = Lexer::new(text);
+        let mut lexer = Lexer::new(text, options.metricsql);
         let token = lexer.next_token()?;
         Ok(Self {
             text,
@@ -73,6 +79,7 @@ impl<'a> Parser<'a> {
             regexes: 0,
             type_error: None,
             empty_selector_allowed: false,
+            templates: Templates::default(),
         })
     }
 
@@ -140,11 +147,11 @@ impl<'a> Parser<'a> {
         match self.token.kind {
             TokenKind::End => "end of input".to_owned(),
             TokenKind::Identifier if aggregate_op(word).is_some() => format!("<aggr:{word}>"),
-            TokenKind::Identifier if word_operator(word).is_some() => format!("<op:{word}>"),
+            TokenKind::Identifier if word_operator(word, self.options.metricsql).is_some() => format!("<op:{word}>"),
             TokenKind::Identifier if KEYWORDS.iter().any(|k| word.eq_ignore_ascii_case(k)) => format!("<{word}>"),
             TokenKind::Identifier => format!("identifier {word:?}"),
             TokenKind::Number => format!("number {word:?}"),
-            TokenKind::Duration => format!("duration {word:?}"),
+            TokenKind::Duration | TokenKind::Steps => format!("duration {word:?}"),
             TokenKind::String => format!("string {word:?}"),
             TokenKind::Operator(op) => format!("<op:{op}>"),
             TokenKind::At => "<op:@>".to_owned(),
@@ -172,7 +179,7 @@ impl<'a> Parser<'a> {
     }
 
     fn expression(&mut self) -> Result<Expr> {
-        self.binary(0)
+        if self.with_begins() { self.nested(Self::with_expression) } else { self.binary(0) }
     }
 
     /// Operands joined by operators of at least this precedence.
@@ -194,7 +201,7 @@ impl<'a> Parser<'a> {
     fn operator(&self) -> Option<BinaryOp> {
         match self.token.kind {
             TokenKind::Operator(op) => Some(op),
-            TokenKind::Identifier => word_operator(self.word()),
+            TokenKind::Identifier => word_operator(self.word(), self.options.metricsql),
             _ => None,
         }
     }
@@ -246,16 +253,23 @@ impl<'a> Parser<'a> {
 
     fn parenthesised(&mut self) -> Result<Expr> {
         let open = self.advance()?.span;
-        let inner = self.expression()?;
+        let mut inner = self.expression()?;
+        if self.options.metricsql && self.token.kind == TokenKind::Comma {
+            return self.union_list(open, inner);
+        }
         let close = self.expect(TokenKind::RightParen, "", "an operator or \")\"")?.span;
+        self.keep_operand_name(&mut inner)?;
         let value_type = inner.value_type;
-        Ok(Expr::new(ExprKind::Paren(Box::new(inner)), open.to(close), value_type))
+        Ok(Expr::new(ExprKind::Paren(Box::new(inner)), Span::new(open.start, self.last_end.max(close.end)), value_type))
     }
 
     /// What a word begins: an aggregation, a call, or a selector.
     fn named(&mut self) -> Result<Expr> {
         let word = self.word();
         let second = self.second();
+        if let Some(expr) = self.metricsql_named(word, second)? {
+            return Ok(expr);
+        }
         if let Some(op) = aggregate_op(word) {
             let mut after = self.lexer;
             let grouped = after.next_token().is_ok_and(|token| {
@@ -280,7 +294,11 @@ impl<'a> Parser<'a> {
     fn number(&mut self) -> Result<NumberLiteral> {
         let (span, word) = (self.token.span, self.word());
         let is_duration = self.token.kind == TokenKind::Duration;
-        let value = if is_duration {
+        let value = if let Some(value) = suffixed(word).filter(|_| self.options.metricsql) {
+            value
+        } else if let Some(seconds) = fraction_seconds(word).filter(|_| self.options.metricsql && is_duration) {
+            seconds
+        } else if is_duration {
             bongsu_model::parse_duration_ms(word).map_err(|e| self.error(span, e.to_string()))? as f64 / 1000.0
         } else {
             parse_number(word).map_err(|e| self.error(span, format!("error parsing number: {word:?}: {e}")))?
@@ -412,7 +430,11 @@ impl<'a> Parser<'a> {
         let both_scalar = lhs.value_type == ValueType::Scalar && rhs.value_type == ValueType::Scalar;
         let value_type = if both_scalar { ValueType::Scalar } else { ValueType::Vector };
         let (lhs, rhs) = (Box::new(lhs), Box::new(rhs));
-        Expr::new(ExprKind::Binary(BinaryExpr { op, lhs, rhs, return_bool, matching }), span, value_type)
+        Expr::new(
+            ExprKind::Binary(BinaryExpr { op, lhs, rhs, return_bool, matching, keep_name: false }),
+            span,
+            value_type,
+        )
     }
 }
 
@@ -430,8 +452,10 @@ fn aggregate_op(word: &str) -> Option<AggregateOp> {
     AggregateOp::ALL.into_iter().find(|op| word.eq_ignore_ascii_case(op.as_str()))
 }
 
-fn word_operator(word: &str) -> Option<BinaryOp> {
-    [BinaryOp::And, BinaryOp::Or, BinaryOp::Unless, BinaryOp::Atan2]
+fn word_operator(word: &str, metricsql: bool) -> Option<BinaryOp> {
+    use BinaryOp as Op;
+    [Op::And, Op::Or, Op::Unless, Op::Atan2, Op::Default, Op::If, Op::IfNot]
         .into_iter()
+        .filter(|op| metricsql || !op.is_presence())
         .find(|op| word.eq_ignore_ascii_case(op.as_str()))
 }

@@ -5,7 +5,7 @@
 
 use std::fmt::{self, Display, Write};
 
-use crate::printer::{AggregateHead, Operator, SubqueryTail};
+use crate::printer::{AggregateHead, KEEP_NAME, KeepName, Operator, SubqueryTail};
 use crate::{BinaryExpr, Expr, ExprKind};
 
 /// Longer expressions are split.
@@ -61,11 +61,13 @@ fn write_split(expr: &Expr, level: usize, out: &mut String) -> fmt::Result {
     match &expr.kind {
         ExprKind::Paren(inner) => {
             write!(out, "{indent}")?;
-            write_arguments([&**inner], level, out)
+            write_arguments([&**inner], level, out)?;
+            write!(out, "{}", KeepName(inner))
         }
         ExprKind::Call(call) if !call.args.is_empty() => {
             write!(out, "{indent}{}", call.function.name)?;
-            write_arguments(&call.args, level, out)
+            write_arguments(&call.args, level, out)?;
+            out.write_str(if call.keep_name { KEEP_NAME } else { "" })
         }
         ExprKind::Aggregate(aggregate) => {
             write!(out, "{indent}{}", AggregateHead(aggregate))?;

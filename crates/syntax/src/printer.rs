@@ -25,7 +25,7 @@ impl Display for Expr {
                 ExprKind::Call(call) => call.fmt(f)?,
                 ExprKind::Aggregate(aggregate) => aggregate.fmt(f)?,
                 ExprKind::Unary(unary) => write!(f, "{}{}", unary.op, unary.expr)?,
-                ExprKind::Paren(inner) => write!(f, "({inner})")?,
+                ExprKind::Paren(inner) => write!(f, "({inner}){}", KeepName(inner))?,
             }
         }
         Ok(())
@@ -111,7 +111,22 @@ impl Display for SubqueryTail<'_> {
 impl Display for Call {
     fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
         f.write_str(self.function.name)?;
-        write_list(f, "(", ", ", ")", &self.args)
+        write_list(f, "(", ", ", ")", &self.args)?;
+        f.write_str(if self.keep_name { KEEP_NAME } else { "" })
+    }
+}
+
+pub(crate) const KEEP_NAME: &str = " keep_metric_names";
+
+/// What follows the parentheses around an expression.
+pub(crate) struct KeepName<'a>(pub &'a Expr);
+
+impl Display for KeepName<'_> {
+    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        match &self.0.kind {
+            ExprKind::Binary(binary) if binary.keep_name => f.write_str(KEEP_NAME),
+            _ => Ok(()),
+        }
     }
 }
 

@@ -123,6 +123,7 @@ impl Clone for Expr {
                     rhs: binary.rhs.clone(),
                     return_bool: binary.return_bool,
                     matching: binary.matching.clone(),
+                    keep_name: binary.keep_name,
                 }),
                 (kind, _) => kind.clone(),
             };
@@ -139,7 +140,11 @@ impl PartialEq for Expr {
         loop {
             match (&a.kind, &b.kind) {
                 (ExprKind::Binary(x), ExprKind::Binary(y)) => {
-                    if x.op != y.op || x.return_bool != y.return_bool || x.matching != y.matching || x.rhs != y.rhs {
+                    if x.op != y.op
+                        || (x.return_bool, x.keep_name) != (y.return_bool, y.keep_name)
+                        || x.matching != y.matching
+                        || x.rhs != y.rhs
+                    {
                         return false;
                     }
                     (a, b) = (&x.lhs, &y.lhs);

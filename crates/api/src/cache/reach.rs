@@ -2,7 +2,8 @@
 
 use bongsu_model::{METRIC_NAME, MatchOp};
 use bongsu_syntax::{
-    AggregateOp, At, BinaryOp, Duration, DurationExpr, Expr, ExprKind, Extent, FunctionId, QueryWindow, VectorSelector,
+    AggregateOp, At, BinaryOp, Duration, DurationExpr, Expr, ExprKind, Extent, Function, FunctionId, QueryWindow,
+    VectorSelector,
 };
 
 /// Times of the samples that an expression looks at when it is evaluated at a time `t`: those from `t - behind_ms` to
@@ -60,6 +61,10 @@ impl Reach {
                 if matches!(call.function.id, F::Info | F::Start | F::End | F::Range) {
                     return None;
                 }
+                // `now()` never stands still; the others mix names or keep them, see `mixes_names`.
+                if call.keep_name || Function::metricsql_by_name(call.function.name).is_some() {
+                    return None;
+                }
                 call.args.iter().try_fold(Self::NONE, |reach, arg| Some(reach.and(Self::of(arg, habits)?)))
             }
             ExprKind::Aggregate(aggregate) => {
@@ -71,6 +76,8 @@ impl Reach {
                 Some(param.and(Self::of(&aggregate.expr, habits)?))
             }
             // The left operand is the next node of the spine.
+            // Whether a series is there at any step decides what `default` makes of it.
+            ExprKind::Binary(binary) if binary.op.is_presence() || binary.keep_name => None,
             ExprKind::Binary(binary) => Self::of(&binary.rhs, habits),
             ExprKind::Unary(unary) if mixes_names(&unary.expr) => None,
             ExprKind::Unary(unary) => Self::of(&unary.expr, habits),
@@ -166,10 +173,12 @@ fn depends_on_range(expr: &DurationExpr) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use bongsu_syntax::ParseOptions;
+
     use super::*;
 
     fn reach(text: &str) -> Option<(i64, i64, i64, i64)> {
-        let expr = bongsu_syntax::parse(text, &bongsu_syntax::ParseOptions::default()).unwrap();
+        let expr = bongsu_syntax::parse(text, &ParseOptions { metricsql: true, ..ParseOptions::default() }).unwrap();
         let habits = Habits { step_ms: 15_000, lookback_ms: 300_000 };
         Reach::of(&expr, habits).map(|r| (r.behind_ms / 1000, r.ahead_ms / 1000, r.from_ms, r.until_ms))
     }
@@ -206,6 +215,12 @@ mod tests {
             "y + max_over_time(x[5m:1m] @ start())",
             "info(x)",
             "start()",
+            "now() - x",
+            "x + (y default 0)",
+            "x if y",
+            "(x, y)",
+            "rate(x[5m]) keep_metric_names",
+            "(x * y) keep_metric_names",
             "sum(x) + end()",
             "stddev(x)",
             "rate({__name__=~\"a|b\"}[1m])",

@@ -8,6 +8,7 @@ use axum::response::Response;
 use bongsu_model::{Exemplar, Labels, Matcher};
 use bongsu_syntax::ParseOptions;
 
+use super::dialect::parse_options;
 use super::json::{separated, write_float, write_labels, write_seconds};
 use super::{json_response, queued, success};
 use crate::error::ApiError;
@@ -24,9 +25,9 @@ pub(super) async fn exemplars(
     if end_ms < start_ms {
         return Err(ApiError::bad_data("end timestamp must not be before start timestamp"));
     }
-    let reader = api.store.reader(&tenant);
+    let (reader, options) = (api.store.reader(&tenant), parse_options(&params, &api)?);
     queued(&api, &tenant, api.limits.query_timeout, move || {
-        let selectors = selectors(params.text("query"))?;
+        let selectors = selectors(params.text("query"), &options)?;
         if selectors.is_empty() {
             // An expression that selects nothing is answered without data, not with an empty list.
             return Ok(json_response("{\"status\":\"success\"}".to_owned()));
@@ -40,8 +41,8 @@ pub(super) async fn exemplars(
 }
 
 /// The conditions of every selector of an expression.
-fn selectors(text: &str) -> Result<Vec<Vec<Matcher>>, ApiError> {
-    let expr = bongsu_syntax::parse(text, &ParseOptions::default());
+fn selectors(text: &str, options: &ParseOptions) -> Result<Vec<Vec<Matcher>>, ApiError> {
+    let expr = bongsu_syntax::parse(text, options);
     let expr = expr.map_err(|error| ApiError::bad_data(error.to_string()))?;
     let mut found = Vec::new();
     expr.walk(&mut |inner| found.extend(inner.selector().map(|selector| selector.matchers.clone())));
@@ -70,12 +71,14 @@ mod tests {
 
     #[test]
     fn every_selector_of_an_expression_counts() {
-        let found = selectors("sum(rate(a[5m])) / b{job=\"x\"} + max_over_time(c[1h:1m]) > 2").unwrap();
+        let found =
+            selectors("sum(rate(a[5m])) / b{job=\"x\"} + max_over_time(c[1h:1m]) > 2", &ParseOptions::default())
+                .unwrap();
         let texts: Vec<String> =
             found.iter().map(|set| set.iter().map(ToString::to_string).collect::<Vec<_>>().join(",")).collect();
         assert_eq!(texts, [r#"__name__="c""#, r#"job="x",__name__="b""#, r#"__name__="a""#]);
-        assert!(selectors("1 + 1").unwrap().is_empty());
-        assert!(selectors("sum(").unwrap_err().message.contains("parse error"));
+        assert!(selectors("1 + 1", &ParseOptions::default()).unwrap().is_empty());
+        assert!(selectors("sum(", &ParseOptions::default()).unwrap_err().message.contains("parse error"));
     }
 
     #[test]

@@ -11,6 +11,7 @@ use bongsu_promql::{Engine, QueryContext, QueryError, QueryOutput, Severity, Val
 use bongsu_syntax::{Expr, ParseOptions};
 use bongsu_tsdb::Reader;
 
+use super::dialect::parse_options;
 use super::json::write_value;
 use super::stats::{self, Timings};
 use super::{blocking, json_response, take_slot};
@@ -83,6 +84,7 @@ pub(super) async fn answer_range(api: &Arc<Api>, tenant: &TenantId, params: &Par
 /// One query with its parameters, not parsed yet: that may take a while and is done in the query's own slot.
 struct Job {
     text: String,
+    parse: ParseOptions,
     timeout: Duration,
     lookback_ms: Option<i64>,
     limit: usize,
@@ -95,6 +97,7 @@ impl Job {
         let timeout_ms = params.duration_ms("timeout")?.unwrap_or(i64::MAX);
         Ok(Self {
             text: params.text("query").to_owned(),
+            parse: parse_options(params, api)?,
             timeout: Duration::from_millis(u64::try_from(timeout_ms).unwrap_or(0)).min(api.limits.query_timeout),
             lookback_ms: params.lookback_ms()?,
             limit: params.limit()?,
@@ -113,12 +116,14 @@ impl Job {
     ) -> Result<String, ApiError> {
         let stop = StopOnDrop(Arc::new(AtomicBool::new(false)));
         let asked = Instant::now();
-        let watched = api.queries.register(tenant, kind, &self.text, api.clock.now_ms(), &stop.0);
+        let now_ms = api.clock.now_ms();
+        let watched = api.queries.register(tenant, kind, &self.text, now_ms, &stop.0);
         let context = QueryContext {
             cancel: Arc::clone(&stop.0),
             deadline: Some(asked + self.timeout),
             lookback_ms: self.lookback_ms,
             progress: watched.progress(),
+            now_ms: Some(now_ms),
             ..QueryContext::default()
         };
         let outcome = match take_slot(api, tenant, self.timeout).await {
@@ -150,7 +155,7 @@ impl Job {
         evaluate: impl FnOnce(&Expr) -> Result<QueryOutput, QueryError>,
     ) -> Result<String, ApiError> {
         let start = Instant::now();
-        let expr = parse(&self.text)?;
+        let expr = parse(&self.text, &self.parse)?;
         let preparation = start.elapsed();
         let output = evaluate(&expr);
         metrics::QUERY_SECONDS.observe(start.elapsed().as_secs_f64());
@@ -168,8 +173,8 @@ impl Drop for StopOnDrop {
     }
 }
 
-pub(super) fn parse(text: &str) -> Result<Expr, ApiError> {
-    bongsu_syntax::parse(text, &ParseOptions::default()).map_err(|error| ApiError::bad_parameter("query", error))
+pub(super) fn parse(text: &str, options: &ParseOptions) -> Result<Expr, ApiError> {
+    bongsu_syntax::parse(text, options).map_err(|error| ApiError::bad_parameter("query", error))
 }
 
 /// How long an answer mostly is: growing it by and by would copy it several times.

@@ -256,7 +256,7 @@ impl Matched<'_> {
         }
         series.labels = self.result_labels(many, one);
         let operator = self.arithmetic.operator;
-        let is_bool = operator.is_comparison() && !operator.filters();
+        let is_bool = operator.is_comparison() && !operator.filters() && !operator.keeps_name;
         if is_bool && self.delayed_name_removal {
             series.drop_name = true;
         } else if is_bool {
@@ -268,9 +268,12 @@ impl Matched<'_> {
     fn result_labels(&self, many: &Labels, one: Option<&Labels>) -> Labels {
         let choice = self.choice();
         let one_to_one = self.matching.card == Cardinality::OneToOne;
+        let operator = self.arithmetic.operator;
         let keeps = |name: &str| {
-            let named =
-                is_name_label(name) && !self.arithmetic.operator.is_comparison() && !self.arithmetic.operator.trims();
+            if is_name_label(name) && operator.keeps_name {
+                return true;
+            }
+            let named = is_name_label(name) && !operator.is_comparison() && !operator.trims();
             let unmatched = one_to_one && (self.matching.on != choice.names.iter().any(|one| one == name));
             !named && !unmatched
         };

@@ -2,6 +2,7 @@
 
 mod matching;
 mod operator;
+mod presence;
 mod sets;
 
 use bongsu_syntax::{BinaryExpr, BinaryOp};
@@ -23,6 +24,10 @@ impl Evaluator<'_> {
         let arithmetic = Arithmetic::of(binary, &self.annotations);
         let operator = arithmetic.operator;
         Ok(match (lhs, rhs) {
+            (lhs @ Evaluated::Vector(_), rhs) | (lhs, rhs @ Evaluated::Vector(_)) if binary.op.is_presence() => {
+                let (lhs, rhs) = (self.vector_of(lhs, grid)?, self.vector_of(rhs, grid)?);
+                Evaluated::Vector(self.eval_presence(binary, lhs, rhs)?)
+            }
             (Evaluated::Scalar(mut lhs), Evaluated::Scalar(rhs)) => {
                 for (left, &right) in lhs.values.iter_mut().zip(&*rhs) {
                     *left = operator.apply(*left, right, *left);

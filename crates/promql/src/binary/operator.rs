@@ -12,13 +12,15 @@ use crate::series::Cell;
 pub(crate) struct Operator {
     op: BinaryOp,
     return_bool: bool,
+    /// The metric's name stays, because the query says so.
+    pub(crate) keeps_name: bool,
 }
 
 impl Operator {
     pub(crate) fn of(binary: &BinaryExpr) -> Self {
         // Two scalars are compared to 0 or 1 whatever is written; the parser asks for `bool` there.
         let scalars = [&binary.lhs, &binary.rhs].iter().all(|side| side.value_type == bongsu_syntax::ValueType::Scalar);
-        Self { op: binary.op, return_bool: binary.return_bool || scalars }
+        Self { op: binary.op, return_bool: binary.return_bool || scalars, keeps_name: binary.keep_name }
     }
 
     /// Whether it takes samples away in place of calculating.
@@ -28,7 +30,7 @@ impl Operator {
 
     /// Whether the result is another quantity than the operand, so that the metric's name goes.
     pub(crate) fn drops_name(self) -> bool {
-        !self.filters() && !self.trims()
+        !self.keeps_name && !self.filters() && !self.trims()
     }
 
     pub(crate) fn is_comparison(self) -> bool {
@@ -61,6 +63,9 @@ impl Operator {
             BinaryOp::And | BinaryOp::Or | BinaryOp::Unless | BinaryOp::TrimUpper | BinaryOp::TrimLower => {
                 return ABSENT;
             }
+            BinaryOp::Default => return if left.is_nan() { right } else { left },
+            BinaryOp::If => return if right.is_nan() { f64::NAN } else { left },
+            BinaryOp::IfNot => return if right.is_nan() { left } else { f64::NAN },
         };
         match (self.return_bool, holds) {
             (true, _) => f64::from(u8::from(holds)),

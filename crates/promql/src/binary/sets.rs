@@ -9,13 +9,13 @@ use crate::series::{Series, Vector, merge_same_labels};
 
 /// For each key of one side: at which steps any of its series has a sample.
 #[derive(Default)]
-struct Presence {
+pub(super) struct Presence {
     keys: KeyNumbers,
     steps: Vec<Vec<bool>>,
 }
 
 impl Presence {
-    fn of(side: &[Series], choice: LabelChoice<'_>) -> Self {
+    pub(super) fn of(side: &[Series], choice: LabelChoice<'_>) -> Self {
         let mut presence = Self::default();
         for series in side {
             let (number, is_new) = presence.keys.number(choice, &series.labels);
@@ -30,7 +30,7 @@ impl Presence {
     }
 
     /// Keeps the samples of `series` that have a partner, or those that have none.
-    fn filter(&mut self, series: &mut Series, choice: LabelChoice<'_>, with_partner: bool) {
+    pub(super) fn filter(&mut self, series: &mut Series, choice: LabelChoice<'_>, with_partner: bool) {
         match self.keys.find(choice, &series.labels) {
             Some(number) => {
                 for (step, _) in self.steps[number].iter().enumerate().filter(|(_, seen)| **seen != with_partner) {
@@ -43,7 +43,7 @@ impl Presence {
     }
 }
 
-fn choice(matching: Option<&VectorMatching>) -> LabelChoice<'_> {
+pub(super) fn choice(matching: Option<&VectorMatching>) -> LabelChoice<'_> {
     match matching {
         Some(matching) => LabelChoice { names: &matching.labels, only_these: matching.on },
         None => LabelChoice { names: &[], only_these: false },

@@ -6,7 +6,7 @@ use bongsu_syntax::{Call, Expr, ExprKind, FunctionId};
 use super::pipeline::is_stage;
 use super::{Evaluated, Evaluator};
 use crate::error::QueryError;
-use crate::functions::{LabelEdit, date, math, presence};
+use crate::functions::{LabelChange, LabelEdit, date, math, presence};
 use crate::grid::Grid;
 use crate::number::{ABSENT, is_present};
 use crate::range::matrix_place;
@@ -24,6 +24,7 @@ impl Evaluator<'_> {
             F::Range => return constant(seconds(self.window.range_ms)),
             F::Start => return constant(seconds(self.start_ms)),
             F::End => return constant(seconds(self.end_ms)),
+            F::Now => return constant(seconds(self.now_ms)),
             F::MinOf => return self.eval_pair(call, grid, math::min),
             F::MaxOf => return self.eval_pair(call, grid, math::max),
             F::Scalar => return self.eval_only_value(&call.args[0], grid).map(Evaluated::Scalar),
@@ -85,6 +86,7 @@ impl Evaluator<'_> {
             F::Sort | F::SortDesc | F::SortByLabel | F::SortByLabelDesc => self.eval_sort(node, call, grid),
             F::LabelReplace | F::LabelJoin => self.edit_labels(argument(0)?, &self.label_edit(call)?),
             F::Info => self.info(call, grid),
+            F::Union => self.union(call, grid),
             F::HistogramQuantile => {
                 let quantiles = self.eval_scalar(&args[0], grid)?;
                 self.histogram_quantile(&quantiles, args[0].span, &argument(1)?, args[1].span, grid)
@@ -100,6 +102,10 @@ impl Evaluator<'_> {
                     quantiles.push((self.eval_scalar(arg, grid)?, arg.span));
                 }
                 self.histogram_quantiles(&argument(0)?, args[0].span, &label, &quantiles, grid)
+            }
+            _ if LabelChange::is_for(call) => {
+                let texts = self.strings(&args[1..])?;
+                self.change_labels(argument(0)?, &LabelChange::of(call.function, texts)?)
             }
             id => match (date::function(id), args.is_empty()) {
                 (Some(part), true) => {
@@ -118,7 +124,7 @@ impl Evaluator<'_> {
             self.annotations.sort_ineffective(node.span);
             return Ok(vector);
         }
-        let names = call.args[1..].iter().map(|arg| self.eval_string(arg)).collect::<Result<Vec<_>, _>>()?;
+        let names = self.strings(&call.args[1..])?;
         Ok(match call.function.id {
             F::Sort => self.sort_by_value(vector, false),
             F::SortDesc => self.sort_by_value(vector, true),
@@ -127,8 +133,12 @@ impl Evaluator<'_> {
         })
     }
 
+    fn strings(&self, args: &[Expr]) -> Result<Vec<String>, QueryError> {
+        args.iter().map(|arg| self.eval_string(arg)).collect()
+    }
+
     fn label_edit(&self, call: &Call) -> Result<LabelEdit, QueryError> {
-        let mut texts = call.args[1..].iter().map(|arg| self.eval_string(arg)).collect::<Result<Vec<_>, _>>()?;
+        let mut texts = self.strings(&call.args[1..])?;
         if call.function.id == FunctionId::LabelJoin {
             let sources = texts.split_off(2);
             let [target, separator] = <[String; 2]>::try_from(texts).unwrap_or_default();

@@ -33,6 +33,8 @@ pub(crate) struct Evaluator<'q> {
     /// The whole query's range; an instant query starts and ends at its time.
     pub(crate) start_ms: i64,
     pub(crate) end_ms: i64,
+    /// The time of day.
+    pub(crate) now_ms: i64,
     /// The same for durations that are calculated.
     pub(crate) window: QueryWindow,
     pub(crate) lookback_ms: i64,

@@ -272,7 +272,10 @@ impl Evaluator<'_> {
                 let Evaluated::Scalar(column) = self.eval(scalar, grid)? else { return Ok(None) };
                 Some(Stage::with_scalar(Arithmetic::of(binary, &self.annotations), column, scalar_is_left))
             }
-            ExprKind::Call(call) => Some(self.call_stage(call, grid)?),
+            ExprKind::Call(call) => {
+                let stage = self.call_stage(call, grid)?;
+                Some(Stage { drops_name: stage.drops_name && !call.keep_name, ..stage })
+            }
             _ => None,
         })
     }
@@ -369,13 +372,13 @@ fn drops_name(node: &Expr) -> bool {
     match &node.kind {
         ExprKind::Unary(unary) => unary.op == UnaryOp::Minus,
         ExprKind::Binary(binary) => Operator::of(binary).drops_name(),
-        ExprKind::Call(call) => !keeps_name(call.function.id),
+        ExprKind::Call(call) => !call.keep_name && !keeps_name(call.function.id),
         _ => false,
     }
 }
 
 fn binary_layer(binary: &BinaryExpr) -> Layer<'_> {
-    if binary.op.is_set() || matches!(binary.op, BinaryOp::TrimLower | BinaryOp::TrimUpper) {
+    if binary.op.is_set() || binary.op.is_presence() || matches!(binary.op, BinaryOp::TrimLower | BinaryOp::TrimUpper) {
         return Layer::Other;
     }
     match (binary.lhs.value_type, binary.rhs.value_type) {

@@ -9,10 +9,10 @@ use crate::series::{Vector, merge_same_labels};
 
 /// How much longer than a value may be what `label_replace` may have to write to find the value: references to captures that turn
 /// out to be short.
-const EXPANSION_FACTOR: usize = 64;
+pub(super) const EXPANSION_FACTOR: usize = 64;
 
 /// Bytes of labels that weigh as much as one point.
-const POINT_BYTES: usize = size_of::<f64>();
+pub(super) const POINT_BYTES: usize = size_of::<f64>();
 
 /// How a label's new value is made.
 pub(crate) enum LabelEdit {
@@ -108,7 +108,7 @@ impl LabelEdit {
 }
 
 /// Any UTF-8 text but the empty one is a label's name.
-fn check_label_name(name: &str, function: &str, what: &str) -> Result<(), QueryError> {
+pub(super) fn check_label_name(name: &str, function: &str, what: &str) -> Result<(), QueryError> {
     if name.is_empty() || !bongsu_syntax::is_utf8_text(name) {
         return Err(QueryError::execution(format!("invalid {what} label name in {function}(): {name}")));
     }

@@ -32,6 +32,8 @@ pub(crate) use window::{Samples, Sweep, Window, Windows};
 /// One call of a range function, its scalar arguments evaluated.
 pub(crate) struct RangeCall<'e> {
     pub(crate) id: FunctionId,
+    /// The metric's name stays, because the query says so.
+    keep_name: bool,
     extent: Extent,
     /// Place of the range vector among the arguments.
     matrix_at: usize,
@@ -73,6 +75,7 @@ impl<'e> RangeCall<'e> {
         }
         Ok(Self {
             id: call.function.id,
+            keep_name: call.keep_name,
             extent,
             matrix_at: matrix_place(call).unwrap_or(0),
             params,
@@ -88,7 +91,7 @@ impl<'e> RangeCall<'e> {
 
     /// Whether the result still carries the metric's name.
     pub(crate) fn keeps_name(&self) -> bool {
-        keeps_name(self.id)
+        self.keep_name || keeps_name(self.id)
     }
 
     /// Remarks about a series that gave a result.

@@ -1,6 +1,7 @@
 //! Function calls and aggregations.
 
 use super::{Parser, Result, is_grouping};
+use crate::function::METRICSQL_FUNCTIONS;
 use crate::lexer::TokenKind;
 use crate::{AggregateExpr, AggregateOp, Call, Expr, ExprKind, FUNCTIONS, Function, FunctionId, Span, ValueType};
 
@@ -10,19 +11,23 @@ impl Parser<'_> {
         let function = self.function(name_span, name)?;
         self.advance()?;
         let args = self.arguments(function.id == FunctionId::Info)?;
+        if self.options.metricsql {
+            return self.metricsql_call(function, args, name_span);
+        }
         let span = Span::new(name_span.start, self.last_end);
         self.check_call(function, &args, span);
-        Ok(Expr::new(ExprKind::Call(Call { function, args }), span, function.return_type))
+        Ok(Expr::new(ExprKind::Call(Call { function, args, keep_name: false }), span, function.return_type))
     }
 
-    fn function(&self, span: Span, name: &str) -> Result<&'static Function> {
+    pub(super) fn function(&self, span: Span, name: &str) -> Result<&'static Function> {
         // Those that durations know, too, are keywords, whose case does not matter.
         const KEYWORDS: [&str; 6] = ["start", "end", "step", "range", "min_of", "max_of"];
         let is_keyword = KEYWORDS.iter().any(|word| name.eq_ignore_ascii_case(word));
         let found = if is_keyword { Function::by_name(&name.to_ascii_lowercase()) } else { Function::by_name(name) };
+        let found = found.or_else(|| Function::metricsql_by_name(name).filter(|_| self.options.metricsql));
         let Some(function) = found else {
             let error = self.error(span, format!("unknown function with name {name:?}"));
-            return Err(match nearest_function(name) {
+            return Err(match nearest_function(name, self.options.metricsql) {
                 Some(near) => error.with_hint(format!("did you mean {near}()?")),
                 None => error,
             });
@@ -34,7 +39,7 @@ impl Parser<'_> {
     }
 
     /// `(a, b)`; the current token is the parenthesis.
-    fn arguments(&mut self, of_info: bool) -> Result<Vec<Expr>> {
+    pub(super) fn arguments(&mut self, of_info: bool) -> Result<Vec<Expr>> {
         self.expect(TokenKind::LeftParen, "", "\"(\"")?;
         let mut args = Vec::new();
         while self.token.kind != TokenKind::RightParen {
@@ -44,7 +49,7 @@ impl Parser<'_> {
             self.empty_selector_allowed = outer;
             let separator = self.token.span;
             if self.accept(TokenKind::Comma)? {
-                if self.token.kind == TokenKind::RightParen {
+                if self.token.kind == TokenKind::RightParen && !self.options.metricsql {
                     return Err(self.error(separator, "trailing commas not allowed in function call args"));
                 }
             } else if self.token.kind != TokenKind::RightParen {
@@ -75,7 +80,7 @@ impl Parser<'_> {
     }
 
     /// `by (…)` or `without (…)`: the labels, and whether they are those to leave out.
-    fn grouping(&mut self) -> Result<Option<(Vec<String>, bool)>> {
+    pub(super) fn grouping(&mut self) -> Result<Option<(Vec<String>, bool)>> {
         if self.token.kind != TokenKind::Identifier || !is_grouping(self.word()) {
             return Ok(None);
         }
@@ -105,13 +110,14 @@ impl Parser<'_> {
 }
 
 /// A function whose name is a slip of the pen away.
-fn nearest_function(name: &str) -> Option<&'static str> {
+fn nearest_function(name: &str, metricsql: bool) -> Option<&'static str> {
     const NAME_BYTES_MAX: usize = 40;
     if name.len() > NAME_BYTES_MAX {
         return None;
     }
     let name = name.to_ascii_lowercase();
-    let near = FUNCTIONS.iter().map(|function| (edits(&name, function.name), function.name)).min()?;
+    let known = FUNCTIONS.iter().chain(if metricsql { METRICSQL_FUNCTIONS } else { &[] });
+    let near = known.map(|function| (edits(&name, function.name), function.name)).min()?;
     (near.0 <= 1 + name.len() / 5).then_some(near.1)
 }
 

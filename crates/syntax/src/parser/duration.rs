@@ -2,7 +2,7 @@
 
 use super::{Parser, Result, SIGN_PRECEDENCE};
 use crate::lexer::TokenKind;
-use crate::{BinaryOp, Duration, DurationError, DurationExpr, DurationOp, QueryWindow, Span, UnaryOp};
+use crate::{BinaryOp, Duration, DurationError, DurationExpr, DurationOp, NumberLiteral, QueryWindow, Span, UnaryOp};
 
 const EXPECTED: &str = "number, duration, step(), or range()";
 
@@ -40,7 +40,7 @@ impl Parser<'_> {
         Ok(if literal { Duration::Fixed(ms) } else { duration })
     }
 
-    fn duration_expression(&mut self, context: &str, precedence_min: u8) -> Result<DurationExpr> {
+    pub(super) fn duration_expression(&mut self, context: &str, precedence_min: u8) -> Result<DurationExpr> {
         let depth = self.depth;
         let mut lhs = self.nested(|parser| match parser.accept_sign()? {
             Some(op) => Ok(signed(op, parser.duration_expression(context, SIGN_PRECEDENCE)?)),
@@ -82,6 +82,13 @@ impl Parser<'_> {
                     .then_some(DurationExpr::Literal(number))
                     .ok_or_else(|| self.error(span, "duration out of range"))
             }
+            TokenKind::Steps => {
+                let steps = crate::metricsql::number::steps(self.word());
+                self.advance()?;
+                let number = NumberLiteral { value: steps.unwrap_or_default(), is_duration: false };
+                let (number, step) = (Box::new(DurationExpr::Literal(number)), Box::new(DurationExpr::Step));
+                Ok(DurationExpr::Paren(Box::new(DurationExpr::Binary(DurationOp::Mul, number, step))))
+            }
             TokenKind::LeftParen => {
                 self.advance()?;
                 let inner = self.duration_expression(context, 0)?;
@@ -94,6 +101,9 @@ impl Parser<'_> {
     }
 
     fn duration_function(&mut self, context: &str) -> Result<DurationExpr> {
+        if let Some(expr) = self.template_duration(context)? {
+            return Ok(expr);
+        }
         for (name, expr) in [("step", DurationExpr::Step), ("range", DurationExpr::Range)] {
             if self.accept_keyword(name)? {
                 self.expect(TokenKind::LeftParen, context, "\"(\"")?;

@@ -2,6 +2,7 @@
 
 use bongsu_model::{METRIC_NAME, MatchOp, Matcher};
 
+use super::metricsql::{is_union_of_selectors, set_at, takes_offset, to_matrices};
 use super::{Parser, Result};
 use crate::lexer::TokenKind;
 use crate::{
@@ -16,22 +17,40 @@ impl Parser<'_> {
     pub(super) fn selector(&mut self, name: Option<Span>) -> Result<Expr> {
         let start = name.unwrap_or(self.token.span);
         let name = name.map(|span| self.text[span.start..span.end].to_owned());
-        let mut matchers = if self.token.kind == TokenKind::LeftBrace { self.matchers()? } else { Vec::new() };
+        let sets = if self.token.kind == TokenKind::LeftBrace { self.matchers()? } else { vec![Vec::new()] };
         let span = Span::new(start.start, self.last_end);
+        let mut selectors: Vec<Expr> = sets.into_iter().map(|set| self.selector_of(name.clone(), set, span)).collect();
+        match selectors.pop() {
+            Some(only) if selectors.is_empty() => Ok(only),
+            last => self.alternatives(selectors.into_iter().chain(last).collect(), span),
+        }
+    }
+
+    fn selector_of(&mut self, name: Option<String>, mut matchers: Vec<Matcher>, span: Span) -> Expr {
         self.check_matchers(name.as_deref(), &matchers, span);
         if let Some(name) = &name {
             matchers.push(Matcher::equal(METRIC_NAME, name));
         }
         let selector = VectorSelector { name, matchers, offset: Duration::ZERO, at: None, extent: Extent::Plain };
-        Ok(Expr::new(ExprKind::Vector(selector), span, ValueType::Vector))
+        Expr::new(ExprKind::Vector(selector), span, ValueType::Vector)
     }
 
-    /// `{a="b", "my.metric"}`
-    fn matchers(&mut self) -> Result<Vec<Matcher>> {
+    /// `{a="b", "my.metric"}`; one set in PromQL, in MetricsQL more with `or` between them.
+    pub(super) fn matchers(&mut self) -> Result<Vec<Vec<Matcher>>> {
         self.advance()?;
-        let mut matchers = Vec::new();
+        let (mut sets, mut matchers) = (Vec::new(), Vec::new());
         while self.token.kind != TokenKind::RightBrace {
-            matchers.push(self.matcher()?);
+            match self.template_matchers()? {
+                Some(all) => matchers.extend(all),
+                None => matchers.push(self.matcher()?),
+            }
+            if self.options.metricsql && self.accept_keyword("or")? {
+                sets.push(std::mem::take(&mut matchers));
+                if self.token.kind == TokenKind::RightBrace {
+                    return Err(self.unexpected(MATCHING, "identifier"));
+                }
+                continue;
+            }
             if !self.accept(TokenKind::Comma)? && self.token.kind != TokenKind::RightBrace {
                 let error = self.unexpected(MATCHING, "\",\" or \"}\"");
                 return Err(if self.is_keyword("or") {
@@ -42,7 +61,8 @@ impl Parser<'_> {
             }
         }
         self.advance()?;
-        Ok(matchers)
+        sets.push(matchers);
+        Ok(sets)
     }
 
     fn matcher(&mut self) -> Result<Matcher> {
@@ -71,10 +91,11 @@ impl Parser<'_> {
         };
         self.advance()?;
         let value_span = self.token.span;
-        if self.token.kind != TokenKind::String {
-            return Err(self.unexpected(MATCHING, "string"));
-        }
-        let value = self.string()?;
+        let value = match self.template_string()? {
+            Some(text) => text,
+            None if self.token.kind == TokenKind::String => self.string()?,
+            None => return Err(self.unexpected(MATCHING, "string")),
+        };
         if name.is_empty() {
             return Err(self.error(span, "invalid label name \"\""));
         }
@@ -94,11 +115,15 @@ impl Parser<'_> {
 
     /// Ranges, offsets and the like, as many as there are.
     pub(super) fn modifiers(&mut self, mut expr: Expr) -> Result<Expr> {
+        let mut offset_seen = false;
         loop {
             match self.token.kind {
                 TokenKind::LeftBracket => expr = self.range(expr)?,
                 TokenKind::At => self.at_modifier(&mut expr)?,
-                TokenKind::Identifier if self.is_keyword("offset") => self.offset_modifier(&mut expr)?,
+                TokenKind::Identifier if self.is_keyword("offset") => {
+                    self.offset_modifier(&mut expr, offset_seen)?;
+                    offset_seen = true;
+                }
                 TokenKind::Identifier if self.is_keyword("anchored") => self.extent(&mut expr, Extent::Anchored)?,
                 TokenKind::Identifier if self.is_keyword("smoothed") => self.extent(&mut expr, Extent::Smoothed)?,
                 _ => return Ok(expr),
@@ -136,16 +161,21 @@ impl Parser<'_> {
 
     fn matrix(&mut self, mut expr: Expr, range: Duration, brackets: Span) -> Result<Expr> {
         let start = expr.span.start;
+        let metricsql = self.options.metricsql;
+        if matches!(&expr.kind, ExprKind::Call(call) if metricsql && is_union_of_selectors(call)) {
+            to_matrices(&mut expr, &range, Span::new(start, self.last_end));
+            return Ok(expr);
+        }
         let ExprKind::Vector(selector) = &mut expr.kind else {
             return Err(self.error(brackets, "ranges only allowed for vector selectors"));
         };
-        if !selector.offset.is_zero() {
+        if metricsql {
+            // What stands before the range means the same as behind it.
+        } else if !selector.offset.is_zero() {
             return Err(self.error(brackets, "no offset modifiers allowed before range"));
-        }
-        if selector.at.is_some() {
+        } else if selector.at.is_some() {
             return Err(self.error(brackets, "no @ modifiers allowed before range"));
-        }
-        if selector.extent != Extent::Plain {
+        } else if selector.extent != Extent::Plain {
             return Err(self.error(brackets, "no anchored or smoothed modifiers allowed before range"));
         }
         let matrix = MatrixSelector { selector: selector.clone(), range };
@@ -153,18 +183,30 @@ impl Parser<'_> {
         Ok(Expr::new(ExprKind::Matrix(matrix), span, ValueType::Matrix))
     }
 
-    fn offset_modifier(&mut self, expr: &mut Expr) -> Result<()> {
+    /// `repeated`: one has been read behind this expression.
+    fn offset_modifier(&mut self, expr: &mut Expr, repeated: bool) -> Result<()> {
         let span = expr.span;
         self.advance()?;
         let duration = self.offset_duration()?;
-        let Some((offset, _)) = placing(expr) else {
-            return Err(misplaced(self, "offset modifier", span));
-        };
-        if !offset.is_zero() {
+        if repeated && self.options.metricsql {
             return Err(self.error(span, "offset may not be set multiple times"));
         }
-        *offset = duration;
-        Ok(())
+        let inside = self.options.metricsql && takes_offset(expr);
+        let Some((offset, _)) = placing(expr) else {
+            if inside {
+                return self.offset_inside(expr, &duration, span);
+            }
+            return Err(misplaced(self, "offset modifier", span));
+        };
+        if offset.is_zero() {
+            *offset = duration;
+            return Ok(());
+        }
+        if !inside {
+            return Err(self.error(span, "offset may not be set multiple times"));
+        }
+        // It came with a template.
+        self.offset_inside(expr, &duration, span)
     }
 
     fn at_modifier(&mut self, expr: &mut Expr) -> Result<()> {
@@ -172,6 +214,9 @@ impl Parser<'_> {
         self.advance()?;
         let time = self.at_time(span)?;
         let Some((_, at)) = placing(expr) else {
+            if self.options.metricsql && set_at(expr, time) {
+                return Ok(());
+            }
             return Err(misplaced(self, "@ modifier", span));
         };
         if at.is_some() {

@@ -54,7 +54,7 @@ impl Parser<'_> {
             }
             return None;
         }
-        if op.is_set() {
+        if op.is_set() || op.is_presence() {
             if matching.card != Cardinality::OneToOne {
                 self.note_type_error(span, format!("no grouping allowed for {:?} operation", op.as_str()));
             }
@@ -81,6 +81,7 @@ impl Parser<'_> {
         for (arg, expected) in args.iter().enumerate().filter_map(|(at, arg)| Some((arg, function.arg_type(at)?))) {
             self.expect_type(arg, expected, &context);
         }
+        self.check_label_pairs(function, got, span);
         if function.id == FunctionId::Info
             && let Some(arg) = args.get(1)
             && !matches!(&arg.kind, ExprKind::Vector(selector) if selector.name.is_none())
