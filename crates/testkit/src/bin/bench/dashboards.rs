@@ -34,7 +34,7 @@ const QUESTIONS: [(&str, Question); 20] = [
     ("CPU of ten hosts, 24 h", Hours(24, 300, r#"sum by (instance, mode) (rate(node_cpu_seconds_total{instance=~"host-0000.*"}[10m]))"#)),
     ("memory of ten hosts, 24 h", Hours(24, 120, r#"1 - node_memory_MemAvailable_bytes{instance=~"host-0000.*"} / node_memory_MemTotal_bytes"#)),
     ("highest load of an hour, 24 h", Hours(24, 300, r#"max_over_time(node_load1{instance=~"host-0000.*"}[1h])"#)),
-    ("90 % of disk times, 24 h", Hours(24, 600, r#"quantile by (instance) (0.9, rate(node_disk_io_time_seconds_total{instance=~"host-0000.*"}[1h]))"#)),
+    ("90 % of disk rates, 24 h", Hours(24, 600, r#"quantile by (instance) (0.9, rate(node_disk_read_bytes_total{instance=~"host-0000.*"}[1h]))"#)),
     ("peak of a sum (subquery), 6 h", Hours(6, 300, r#"max_over_time(sum(rate(node_network_transmit_bytes_total{instance=~"host-0000.*"}[5m]))[1h:5m])"#)),
     ("traffic by customer, 100 hosts, 1 h", Hours(1, 30, "sum by (customer) (rate(node_network_receive_bytes_total[5m]))")),
     ("five fullest volumes, 100 hosts, 1 h", Hours(1, 60, "topk(5, 1 - node_filesystem_avail_bytes / node_filesystem_size_bytes)")),

@@ -108,7 +108,7 @@ pub(crate) fn dashboards_table(results: &[Answers]) -> String {
             let _ = write!(text, " {p50:.1} / {p95:.1}, {cpu:.1}, {peak:.0}{other_rows} |");
         }
         let peers = results[1..].iter().map(|one| one.answers[at].cpu_ms);
-        let ratio = peers.fold(f64::INFINITY, f64::min) / ours.cpu_ms.max(0.01);
+        let ratio = peers.fold(f64::INFINITY, f64::min) / ours.cpu_ms.max(0.001);
         ratios.push(ratio);
         let _ = writeln!(text, " {ratio:.1} |");
     }
