@@ -11,6 +11,7 @@
 //! - `topk` of equal values takes any: values differ. The zero of a sum, and which zero is the least: floats are -0 or 0.
 //! - `stddev` of one value that is not finite is 0 in 2; where squares overflow, `stddev_over_time` is NaN there.
 //! - `predict_linear` moves a window held by `@` in 2; `count_values` by labels that sort after its own loses series.
+//! - A minus sign refuses series that are the same without their names in 2, even where they have no sample at the same step.
 #![allow(clippy::unwrap_used, clippy::print_stdout, reason = "a panic is how a test fails; its output explains it")]
 
 use std::collections::BTreeMap;

@@ -222,9 +222,14 @@ impl Evaluator<'_> {
             charge.grow(buffer.len())?;
             let samples = Samples::of(&mut buffer);
             if matrix.selector.extent != Extent::Plain {
+                if !samples.histograms.is_empty() {
+                    let modifier = match matrix.selector.extent {
+                        Extent::Anchored => "anchored",
+                        _ => "smoothed",
+                    };
+                    return Err(QueryError::execution(format!("{modifier} modifier is not supported with histograms")));
+                }
                 (buffer.timestamps_ms, buffer.values) = shown(matrix.selector.extent, &windows, samples);
-                let (end_ms, range_ms) = (windows.end_ms(0), windows.range_ms);
-                buffer.histograms.retain(|(time_ms, _)| (end_ms - range_ms + 1..=end_ms).contains(time_ms));
             }
             if !buffer.is_empty() {
                 let SampleBuffer { timestamps_ms, values, histograms, .. } = buffer;

@@ -213,7 +213,7 @@ pub(crate) fn merge_same_labels(series: &mut Vec<Series>) -> Result<(), QueryErr
 
 /// Refuses series that have equal labels, whether they have samples at the same steps or not.
 ///
-/// Prometheus looks at whole series in this way after a range function and after a minus sign, and step by step elsewhere.
+/// Prometheus looks at whole series in this way after a range function, and step by step elsewhere.
 ///
 /// # Errors
 /// When two series have equal labels.

@@ -46,10 +46,10 @@ pub struct QueryWindow {
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum DurationError {
     /// A divisor is 0.
-    #[error("division by zero in duration expression")]
+    #[error("division by zero")]
     DivisionByZero,
     /// A divisor of a remainder is 0.
-    #[error("modulo by zero in duration expression")]
+    #[error("modulo by zero")]
     ModuloByZero,
     /// Ranges and steps have a length.
     #[error("duration must be greater than 0")]

@@ -149,6 +149,9 @@ impl<'a> Parser<'a> {
             TokenKind::Identifier if aggregate_op(word).is_some() => format!("<aggr:{word}>"),
             TokenKind::Identifier if word_operator(word, self.options.metricsql).is_some() => format!("<op:{word}>"),
             TokenKind::Identifier if KEYWORDS.iter().any(|k| word.eq_ignore_ascii_case(k)) => format!("<{word}>"),
+            TokenKind::Identifier if FILL_MODIFIERS.contains(&word) && self.second() == Some(TokenKind::LeftParen) => {
+                format!("<{word}>")
+            }
             TokenKind::Identifier => format!("identifier {word:?}"),
             TokenKind::Number => format!("number {word:?}"),
             TokenKind::Duration | TokenKind::Steps => format!("duration {word:?}"),
@@ -280,11 +283,13 @@ impl<'a> Parser<'a> {
                 return self.aggregate(op);
             }
         }
+        let is_any_of = |words: &[&str]| words.iter().any(|keyword| word.eq_ignore_ascii_case(keyword));
+        let is_fill = second == Some(TokenKind::LeftParen) && is_any_of(&FILL_MODIFIERS);
+        if is_fill || is_any_of(&NO_METRICS) {
+            return Err(self.unexpected("", "an expression"));
+        }
         if second == Some(TokenKind::LeftParen) && !word.contains(':') {
             return self.call();
-        }
-        if NO_METRICS.iter().any(|keyword| word.eq_ignore_ascii_case(keyword)) {
-            return Err(self.unexpected("", "an expression"));
         }
         let name = self.advance()?.span;
         self.selector(Some(name))
@@ -371,15 +376,15 @@ impl<'a> Parser<'a> {
                 _ => break,
             };
             if !self.options.fill_modifiers {
-                return Err(self.error(self.token.span, "fill modifiers are not enabled"));
+                return Err(self.error(self.token.span, "binop fill modifiers are experimental and not enabled"));
             }
             if (left && fill.left.is_some()) || (right && fill.right.is_some()) {
-                return Err(self.unexpected("fill modifiers", "one value for each side"));
+                break;
             }
             self.advance()?;
             self.advance()?;
-            let value = self.signed_number("fill modifiers", "number")?;
-            self.expect(TokenKind::RightParen, "fill modifiers", "\")\"")?;
+            let value = self.signed_number("", "")?;
+            self.expect(TokenKind::RightParen, "", "")?;
             fill.left = if left { Some(value) } else { fill.left };
             fill.right = if right { Some(value) } else { fill.right };
         }
@@ -440,6 +445,9 @@ impl<'a> Parser<'a> {
 
 /// Words that are never metric names outside of braces.
 const NO_METRICS: [&str; 6] = ["bool", "on", "ignoring", "group_left", "group_right", "atan2"];
+
+/// Words before a parenthesis that are no functions.
+const FILL_MODIFIERS: [&str; 3] = ["fill", "fill_left", "fill_right"];
 
 /// Words that error messages show as keywords.
 const KEYWORDS: [&str; 8] = ["bool", "by", "group_left", "group_right", "ignoring", "offset", "on", "without"];

@@ -272,8 +272,8 @@ fn durations() {
             a[0]                                 => 1:3: parse error: duration must be greater than 0
             a[-5m]                               => 1:3: parse error: duration must be greater than 0
             a[5m - 5m]                           => 1:3: parse error: duration must be greater than 0
-            a[1/0]                               => 1:3: parse error: division by zero in duration expression
-            a offset (1 % 0)                     => 1:10: parse error: modulo by zero in duration expression
+            a[1/0]                               => 1:3: parse error: division by zero
+            a offset (1 % 0)                     => 1:10: parse error: modulo by zero
             a[foo]                               => 1:3: parse error: unexpected identifier "foo" in subquery or range selector, expected number, duration, step(), or range()
             a[step]                              => 1:7: parse error: unexpected "]" in subquery or range selector, expected "("
             a[5m:0s]                             => 1:6: parse error: duration must be greater than 0
@@ -512,8 +512,8 @@ fn grammar_errors() {
             a[5m:1m                              => 1:8: parse error: unclosed left bracket
             a[5m;1m]                             => 1:5: parse error: unexpected character: ';'
             a[5m][5m:]                           => 1:1: parse error: subquery is only allowed on instant vector, got matrix instead
-            a[5m:] anchored                      => 1:8: parse error: anchored modifier is not supported for subqueries
-            a anchored smoothed                  => 1:12: parse error: anchored and smoothed modifiers cannot be used together
+            a[5m:] anchored                      => 1:1: parse error: anchored modifier is not supported for subqueries
+            a anchored smoothed                  => 1:1: parse error: anchored and smoothed modifiers cannot be used together
             sum by (a)                           => 1:11: parse error: unexpected end of input, expected "("
             sum by a (b)                         => 1:8: parse error: unexpected identifier "a" in grouping opts, expected "("
             sum by (a b) (c)                     => 1:11: parse error: unexpected identifier "b" in grouping opts, expected "," or ")"
@@ -529,7 +529,7 @@ fn grammar_errors() {
             bool                                 => 1:1: parse error: unexpected <bool>, expected an expression
             a on (x) b                           => 1:3: parse error: unexpected <on>, expected an operator or the end of the query
             a group_left b                       => 1:3: parse error: unexpected <group_left>, expected an operator or the end of the query
-            a + fill(0) fill_left(1) b           => 1:13: parse error: unexpected identifier "fill_left" in fill modifiers, expected one value for each side
+            a + fill(0) fill_left(1) b           => 1:13: parse error: unexpected <fill_left>, expected an expression
         "#]],
     );
 }

@@ -85,7 +85,9 @@ impl<'e, A: Accumulator> Fold<'e, A> {
     ) -> Result<(), QueryError> {
         match A::HISTOGRAMS {
             Treatment::Counted => self.row(group)?[step].add(1.0),
-            Treatment::Ignored => self.annotations.ignored_in_aggregation(self.aggregate.expr.span, self.aggregate.op),
+            Treatment::Ignored => {
+                self.annotations.ignored_in_aggregation(self.aggregate.expr.unparen().span, self.aggregate.op);
+            }
             Treatment::Tallied(kind) => {
                 let metric = series.labels.get(METRIC_NAME).unwrap_or("");
                 self.tally(group, step, Some(Tally::new(kind, histogram)), metric)?;
@@ -108,7 +110,7 @@ impl<'e, A: Accumulator> Fold<'e, A> {
                     _ => false,
                 };
                 if !joined && place.insert(None).is_some() {
-                    self.annotations.mixed_schemas(self.aggregate.expr.span, metric);
+                    self.annotations.mixed_schemas(self.aggregate.expr.unparen().span, metric);
                 }
             }
         }
@@ -138,7 +140,7 @@ impl<'e, A: Accumulator> Fold<'e, A> {
         let mut series: Vec<Series> = series
             .map(|(group, values)| Series { drop_name: group.drop_name, ..Series::new(group.labels, values) })
             .collect();
-        let span = aggregate.expr.span;
+        let span = aggregate.expr.unparen().span;
         for ((group, step), tally) in tallies {
             if is_present(series[group].values[step]) {
                 annotations.mixed_samples_in_aggregation(span);

@@ -9,7 +9,7 @@ mod grouping;
 mod select;
 mod values;
 
-use bongsu_syntax::{AggregateExpr, AggregateOp};
+use bongsu_syntax::{AggregateExpr, AggregateOp, Span};
 
 use crate::error::QueryError;
 use crate::eval::Evaluator;
@@ -18,7 +18,13 @@ use crate::series::Vector;
 use fold::{Accumulator, Count, Fold, Max, Mean, Min, One, Stddev, Stdvar, Sum};
 
 impl Evaluator<'_> {
-    pub(crate) fn eval_aggregate(&self, aggregate: &AggregateExpr, grid: Grid) -> Result<Vector, QueryError> {
+    /// `span` is the place of the whole aggregation.
+    pub(crate) fn eval_aggregate(
+        &self,
+        aggregate: &AggregateExpr,
+        span: Span,
+        grid: Grid,
+    ) -> Result<Vector, QueryError> {
         match aggregate.op {
             AggregateOp::Sum => self.fold::<Sum>(aggregate, grid),
             AggregateOp::Avg => self.fold::<Mean>(aggregate, grid),
@@ -30,7 +36,7 @@ impl Evaluator<'_> {
             AggregateOp::Stdvar => self.fold::<Stdvar>(aggregate, grid),
             AggregateOp::Quantile => self.aggregate_quantile(aggregate, grid),
             AggregateOp::CountValues => self.aggregate_count_values(aggregate, grid),
-            AggregateOp::TopK | AggregateOp::BottomK | AggregateOp::LimitK => self.aggregate_k(aggregate, grid),
+            AggregateOp::TopK | AggregateOp::BottomK | AggregateOp::LimitK => self.aggregate_k(aggregate, span, grid),
             AggregateOp::LimitRatio => self.aggregate_ratio(aggregate, grid),
         }
     }

@@ -12,13 +12,16 @@ use crate::number::is_present;
 use crate::series::{Scalar, Series, Vector};
 
 impl Evaluator<'_> {
-    pub(super) fn aggregate_k(&self, aggregate: &AggregateExpr, grid: Grid) -> Result<Vector, QueryError> {
+    pub(super) fn aggregate_k(&self, aggregate: &AggregateExpr, span: Span, grid: Grid) -> Result<Vector, QueryError> {
         let rank = match aggregate.op {
             AggregateOp::TopK => Rank::Greatest,
             AggregateOp::BottomK => Rank::Least,
             _ => Rank::First,
         };
         let (counts, _) = self.param(aggregate, grid)?;
+        if counts.iter().all(|&count| count < 1.0) {
+            return self.vector(Vec::new(), grid);
+        }
         for &count in &*counts {
             check_count(count)?;
         }
@@ -37,8 +40,8 @@ impl Evaluator<'_> {
                     late.into_iter().for_each(|place| series[place].remove(step));
                     continue;
                 }
-                if group.iter().any(|&place| series[place].histograms.has(step)) {
-                    self.annotations.ignored_in_aggregation(aggregate.expr.span, aggregate.op);
+                if count >= 1.0 && group.iter().any(|&place| series[place].histograms.has(step)) {
+                    self.annotations.ignored_in_aggregation(span, aggregate.op);
                 }
                 let samples = group.iter().map(|&place| (series[place].values[step], place));
                 let present = samples.filter(|&(value, _)| is_present(value));
@@ -59,14 +62,17 @@ impl Evaluator<'_> {
     }
 
     pub(super) fn aggregate_ratio(&self, aggregate: &AggregateExpr, grid: Grid) -> Result<Vector, QueryError> {
-        let (mut ratios, span) = self.param(aggregate, grid)?;
-        for ratio in &mut ratios.values {
-            *ratio = self.checked_ratio(*ratio, span)?;
+        let (ratios, span) = self.param(aggregate, grid)?;
+        if ratios.iter().any(|ratio| ratio.is_nan()) {
+            return Err(QueryError::execution("Ratio value is NaN"));
+        }
+        for ratio in outliers(&ratios, -1.0, 1.0) {
+            self.annotations.ratio_capped(span, ratio, ratio.clamp(-1.0, 1.0));
         }
         let mut vector = self.eval_vector(&aggregate.expr, grid)?;
         for series in &mut vector.series {
             let share = share_of(&series.labels);
-            for (step, &ratio) in ratios.iter().enumerate() {
+            for (step, ratio) in ratios.iter().map(|ratio| ratio.clamp(-1.0, 1.0)).enumerate() {
                 let chosen = if ratio >= 0.0 { share < ratio } else { share >= 1.0 + ratio };
                 if !chosen {
                     series.remove(step);
@@ -77,24 +83,21 @@ impl Evaluator<'_> {
         Ok(vector)
     }
 
-    fn checked_ratio(&self, ratio: f64, span: Span) -> Result<f64, QueryError> {
-        if ratio.is_nan() {
-            return Err(QueryError::execution("Ratio value is NaN"));
-        }
-        let capped = ratio.clamp(-1.0, 1.0);
-        if capped != ratio {
-            self.annotations.ratio_capped(span, ratio, capped);
-        }
-        Ok(capped)
-    }
-
     /// The scalar parameter at each step, and its place.
     pub(super) fn param(&self, aggregate: &AggregateExpr, grid: Grid) -> Result<(Scalar, Span), QueryError> {
         match &aggregate.param {
-            Some(param) => Ok((self.eval_scalar(param, grid)?, param.span)),
+            Some(param) => Ok((self.eval_scalar(param, grid)?, param.unparen().span)),
             None => Err(QueryError::bad_data(format!("{} needs a parameter", aggregate.op))),
         }
     }
+}
+
+/// Of the numbers beyond the bounds those that there is a remark about: NaN, the greatest and the least.
+pub(super) fn outliers(numbers: &[f64], lowest: f64, highest: f64) -> impl Iterator<Item = f64> {
+    let nan = numbers.iter().copied().find(|number| number.is_nan());
+    let greatest = numbers.iter().copied().fold(highest, f64::max);
+    let least = numbers.iter().copied().fold(lowest, f64::min);
+    nan.into_iter().chain((greatest > highest).then_some(greatest)).chain((least < lowest).then_some(least))
 }
 
 /// Whether a number can say how many series to pick.

@@ -7,6 +7,7 @@ use bongsu_syntax::AggregateExpr;
 use hashbrown::HashMap;
 
 use super::grouping::Groups;
+use super::select::outliers;
 use crate::error::QueryError;
 use crate::eval::Evaluator;
 use crate::grid::Grid;
@@ -16,7 +17,7 @@ use crate::series::{Cell, Series, Vector};
 impl Evaluator<'_> {
     pub(super) fn aggregate_quantile(&self, aggregate: &AggregateExpr, grid: Grid) -> Result<Vector, QueryError> {
         let (quantiles, span) = self.param(aggregate, grid)?;
-        for &quantile in quantiles.iter().filter(|quantile| !(0.0..=1.0).contains(*quantile)) {
+        for quantile in outliers(&quantiles, 0.0, 1.0) {
             self.annotations.quantile_out_of_range(span, quantile);
         }
         let vector = self.eval_vector(&aggregate.expr, grid)?;
@@ -34,7 +35,7 @@ impl Evaluator<'_> {
                 let of_step = places.iter().map(|&place| vector.series[place].values[step]);
                 values.extend(of_step.filter(|&value| is_present(value)));
                 if places.iter().any(|&place| vector.series[place].histograms.has(step)) {
-                    self.annotations.ignored_in_aggregation(aggregate.expr.span, aggregate.op);
+                    self.annotations.ignored_in_aggregation(aggregate.expr.unparen().span, aggregate.op);
                 }
                 if !values.is_empty() {
                     *cell = crate::quantile::quantile(quantiles[step], &mut values);

@@ -50,10 +50,9 @@ impl Evaluator<'_> {
         let one_is_left = matching.card == Cardinality::OneToMany;
         let _charges = (lhs.charge, rhs.charge);
         let (many, one) = if one_is_left { (rhs.series, lhs.series) } else { (lhs.series, rhs.series) };
-        let (fill_many, fill_one) = match one_is_left {
-            true => (matching.fill.right, matching.fill.left),
-            false => (matching.fill.left, matching.fill.right),
-        };
+        // With `group_right`, too, as Prometheus swaps the operands there and not what is filled in: `fill_left` stands in for the
+        // "many" side, which is the right one.
+        let (fill_many, fill_one) = (matching.fill.left, matching.fill.right);
         let matched = Matched {
             arithmetic: Arithmetic::of(binary, &self.annotations),
             matching,
@@ -131,7 +130,7 @@ impl Matched<'_> {
             let labels: Vec<Labels> = group
                 .many
                 .iter()
-                .map(|&many| self.result_labels(&self.many[many].labels, Some(&self.one[one].labels)))
+                .map(|&many| self.result_labels(&self.many[many].labels, &self.one[one].labels))
                 .collect();
             let mut places: Vec<usize> = (0..labels.len()).collect();
             places.sort_by(|&a, &b| labels[a].cmp(&labels[b]));
@@ -190,14 +189,16 @@ impl Matched<'_> {
                 let (left, right) = (&self.many[many], &self.one[one]);
                 pace.advance(self.steps)?;
                 let result = self.combined(left, right);
-                add(many, self.result(&left.labels, Some(&right.labels), result));
+                add(many, self.result(&left.labels, &right.labels, result));
             }
             if let Some(fill) = self.fill_one {
                 let series = &self.many[many];
                 pace.advance(self.steps.saturating_mul(group.one.len()))?;
                 let partners: Vec<&Series> = group.one.iter().map(|&one| &self.one[one]).collect();
                 let result = self.filled(series, &partners, |cell| self.apply(cell, &Cell::Float(fill)));
-                add(many, self.result(&series.labels, None, result));
+                // The stand-in has the labels that are matched, also for `group_left(label)`.
+                let stand_in = self.choice().labels(&series.labels);
+                add(many, self.result(&series.labels, &stand_in, result));
             }
         }
         if let Some(fill) = self.fill_many {
@@ -207,7 +208,7 @@ impl Matched<'_> {
                 pace.advance(self.steps.saturating_mul(group.many.len()))?;
                 let result = self.filled(series, &partners, |cell| self.apply(&Cell::Float(fill), cell));
                 let stand_in = self.choice().labels(&series.labels);
-                add(usize::MAX, self.result(&stand_in, Some(&series.labels), result));
+                add(usize::MAX, self.result(&stand_in, &series.labels, result));
             }
         }
         Ok(())
@@ -250,7 +251,7 @@ impl Matched<'_> {
     }
 
     /// A result with its labels; `None` when it holds nothing.
-    fn result(&self, many: &Labels, one: Option<&Labels>, mut series: Series) -> Option<Series> {
+    fn result(&self, many: &Labels, one: &Labels, mut series: Series) -> Option<Series> {
         if series.is_absent() {
             return None;
         }
@@ -265,7 +266,7 @@ impl Matched<'_> {
         Some(series)
     }
 
-    fn result_labels(&self, many: &Labels, one: Option<&Labels>) -> Labels {
+    fn result_labels(&self, many: &Labels, one: &Labels) -> Labels {
         let choice = self.choice();
         let one_to_one = self.matching.card == Cardinality::OneToOne;
         let operator = self.arithmetic.operator;
@@ -283,14 +284,14 @@ impl Matched<'_> {
         let mut builder = LabelsBuilder::from_labels(many);
         builder.retain(keeps);
         for name in &self.matching.include {
-            builder.set(name, one.and_then(|labels| labels.get(name)).unwrap_or(""));
+            builder.set(name, one.get(name).unwrap_or(""));
         }
         builder.build()
     }
 }
 
 /// Labels with the metric's name among them, as Prometheus prints them in errors.
-fn braced(labels: &Labels) -> String {
+pub(crate) fn braced(labels: &Labels) -> String {
     let pairs: Vec<String> = labels.iter().map(|(name, value)| format!("{name}={value:?}")).collect();
     format!("{{{}}}", pairs.join(", "))
 }

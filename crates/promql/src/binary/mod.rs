@@ -10,6 +10,7 @@ use bongsu_syntax::{BinaryExpr, BinaryOp};
 use crate::error::QueryError;
 use crate::eval::{Evaluated, Evaluator, Stage};
 use crate::grid::Grid;
+pub(crate) use matching::braced;
 pub(crate) use operator::{Arithmetic, Operator};
 
 impl Evaluator<'_> {

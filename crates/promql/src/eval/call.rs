@@ -89,19 +89,25 @@ impl Evaluator<'_> {
             F::Union => self.union(call, grid),
             F::HistogramQuantile => {
                 let quantiles = self.eval_scalar(&args[0], grid)?;
-                self.histogram_quantile(&quantiles, args[0].span, &argument(1)?, args[1].span, grid)
+                self.histogram_quantile(&quantiles, args[0].unparen().span, &argument(1)?, args[1].unparen().span, grid)
             }
             F::HistogramFraction => {
                 let (lower, upper) = (self.eval_scalar(&args[0], grid)?, self.eval_scalar(&args[1], grid)?);
-                self.histogram_fraction((&*lower, args[0].span), &upper, &argument(2)?, args[2].span, grid)
+                self.histogram_fraction(
+                    (&*lower, args[0].unparen().span),
+                    &upper,
+                    &argument(2)?,
+                    args[2].unparen().span,
+                    grid,
+                )
             }
             F::HistogramQuantiles => {
                 let label = self.eval_string(&args[1])?;
                 let mut quantiles = Vec::new();
                 for arg in &args[2..] {
-                    quantiles.push((self.eval_scalar(arg, grid)?, arg.span));
+                    quantiles.push((self.eval_scalar(arg, grid)?, arg.unparen().span));
                 }
-                self.histogram_quantiles(&argument(0)?, args[0].span, &label, &quantiles, grid)
+                self.histogram_quantiles(&argument(0)?, args[0].unparen().span, &label, &quantiles, grid)
             }
             _ if LabelChange::is_for(call) => {
                 let texts = self.strings(&args[1..])?;

@@ -102,7 +102,7 @@ impl Evaluator<'_> {
             ExprKind::Number(number) => self.constant(number.value, grid).map(Evaluated::Scalar),
             ExprKind::String(text) => Ok(Evaluated::String(text.clone())),
             ExprKind::Call(call) => self.eval_call(node, call, grid),
-            ExprKind::Aggregate(aggregate) => self.eval_aggregate(aggregate, grid).map(Evaluated::Vector),
+            ExprKind::Aggregate(aggregate) => self.eval_aggregate(aggregate, node.span, grid).map(Evaluated::Vector),
             ExprKind::Unary(unary) => {
                 let value = self.eval(&unary.expr, grid)?;
                 match (unary.op, value) {

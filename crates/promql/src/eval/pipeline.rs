@@ -6,7 +6,9 @@
 use std::sync::Arc;
 
 use bongsu_model::{FloatHistogram, METRIC_NAME, MatchOp};
-use bongsu_syntax::{BinaryExpr, BinaryOp, Call, Expr, ExprKind, FunctionId, UnaryOp, ValueType, VectorSelector};
+use bongsu_syntax::{
+    BinaryExpr, BinaryOp, Call, Expr, ExprKind, Extent, FunctionId, UnaryOp, ValueType, VectorSelector,
+};
 use rayon::iter::ParallelIterator;
 use rayon::slice::ParallelSliceMut;
 
@@ -32,8 +34,6 @@ pub(crate) struct Stage<'e> {
     /// What becomes of the histogram at a step; without it, there is none left.
     histograms: Option<Box<HistogramMap<'e>>>,
     pub(super) drops_name: bool,
-    /// Series that are the same without their names become one where their steps differ, and are not an error.
-    joins: bool,
     /// It may take away samples.
     pub(crate) filters: bool,
 }
@@ -53,7 +53,7 @@ impl<'e> Stage<'e> {
                 }
             }
         };
-        Self { map: Box::new(map), histograms: None, drops_name: true, joins: true, filters: false }
+        Self { map: Box::new(map), histograms: None, drops_name: true, filters: false }
     }
 
     /// A function of each histogram alone; floats have no such value.
@@ -70,7 +70,7 @@ impl<'e> Stage<'e> {
     }
 
     pub(crate) fn negation() -> Self {
-        let floats = Self { joins: false, ..Self::of_values(|value| -value) };
+        let floats = Self::of_values(|value| -value);
         floats.with_histograms(|_, histogram| {
             let mut negative = FloatHistogram::clone(histogram);
             negative.multiply(-1.0);
@@ -168,7 +168,7 @@ impl Evaluator<'_> {
         let mut all = self.collect(&leaf, &stages, grid)?;
         if !self.delayed_name_removal {
             // Names go once, so the first to take them decides.
-            match leaf.joins().or_else(|| stages.iter().find(|stage| stage.drops_name).map(|stage| stage.joins)) {
+            match leaf.joins().or_else(|| stages.iter().any(|stage| stage.drops_name).then_some(true)) {
                 Some(true) => merge_same_labels(&mut all.series)?,
                 Some(false) => refuse_same_labels(&all.series)?,
                 None => {}
@@ -226,7 +226,11 @@ impl Evaluator<'_> {
     fn leaf<'e>(&'e self, node: &'e Expr, grid: Grid) -> Result<Leaf<'e>, QueryError> {
         match &node.kind {
             ExprKind::Vector(selector) => {
-                Ok(Leaf::new(selector, self.instant_windows(selector, grid)?, Reading::Value))
+                let reading = match selector.extent {
+                    Extent::Smoothed => Reading::Smoothed { annotations: &self.annotations, span: node.span },
+                    _ => Reading::Value,
+                };
+                Ok(Leaf::new(selector, self.instant_windows(selector, grid)?, reading))
             }
             ExprKind::Call(call) => self.call_leaf(call, grid),
             _ => Err(QueryError::bad_data("expected a selector")),
@@ -331,11 +335,7 @@ impl Evaluator<'_> {
             vector.series.retain(|series| !series.is_absent());
         }
         if stage.drops_name && !self.delayed_name_removal {
-            if stage.joins {
-                merge_same_labels(&mut vector.series)?;
-            } else {
-                refuse_same_labels(&vector.series)?;
-            }
+            merge_same_labels(&mut vector.series)?;
         }
         Ok(vector)
     }

@@ -4,10 +4,12 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, OnceLock};
 
 use bongsu_model::{FloatHistogram, Labels, ResetHint, SampleBuffer, Selection, SeriesSet};
-use bongsu_syntax::{At, Duration, Extent, MatrixSelector, VectorSelector};
+use bongsu_syntax::{At, Duration, Extent, MatrixSelector, Span, VectorSelector};
 use rayon::iter::{IntoParallelIterator, ParallelIterator};
 
 use super::{Evaluator, Stage};
+use crate::annotation::Annotations;
+use crate::binary::braced;
 use crate::error::QueryError;
 use crate::grid::Grid;
 use crate::number::{ABSENT, is_present};
@@ -54,8 +56,10 @@ pub(super) enum Reading<'e> {
     /// When the counting of the last sample began, seconds, 0 if that is not known: `start_timestamp(x)`. Nothing where starts are not
     /// looked at.
     StartTimestamp { looked_at: bool },
-    /// As `Timestamp`, for series that stay what they are.
+    /// As `Timestamp`, for series of floats that stay what they are.
     SampleTime,
+    /// The value between the samples around each step; the selector's place is for remarks.
+    Smoothed { annotations: &'e Annotations, span: Span },
     /// A function of the window.
     Function(RangeCall<'e>),
 }
@@ -239,7 +243,7 @@ impl Evaluator<'_> {
 impl Reading<'_> {
     fn drops_name(&self) -> bool {
         match self {
-            Self::Value | Self::SampleTime => false,
+            Self::Value | Self::SampleTime | Self::Smoothed { .. } => false,
             Self::Timestamp | Self::StartTimestamp { .. } => true,
             Self::Function(call) => !call.keeps_name(),
         }
@@ -264,8 +268,8 @@ impl<'e> Leaf<'e> {
     fn series(&self, labels: Labels, buffer: &mut SampleBuffer) -> Result<Series, QueryError> {
         let seconds = |time_ms: i64| time_ms as f64 / 1000.0;
         let values = match &self.reading {
-            Reading::Value if self.selector.extent == Extent::Smoothed => {
-                return Ok(smoothed_series(labels, &self.windows, Samples::of(buffer)));
+            Reading::Smoothed { annotations, span } => {
+                return Ok(smoothed_series(labels, &self.windows, Samples::of(buffer), annotations, *span));
             }
             Reading::Function(call) => return call.series(labels, &self.windows, Samples::of(buffer)),
             Reading::Value => last_samples(&self.windows, buffer, |_, _, value| value),
@@ -280,17 +284,38 @@ impl<'e> Leaf<'e> {
         };
         let mut series = Series::new(labels, values);
         if !buffer.histograms.is_empty() {
+            if matches!(self.reading, Reading::SampleTime) {
+                return self.without_histograms(series, buffer);
+            }
             let start = |place: usize| buffer.histogram_start_timestamps_ms.get(place).copied().unwrap_or(0);
             last_histograms(&self.windows, buffer, |step, place| {
                 let (time_ms, histogram) = &buffer.histograms[place];
                 let cell = match &self.reading {
                     _ if histogram.is_stale() => Cell::Absent,
-                    Reading::Value | Reading::Function(_) => Cell::Histogram(Arc::clone(histogram)),
+                    Reading::Value | Reading::Function(_) | Reading::Smoothed { .. } => {
+                        Cell::Histogram(Arc::clone(histogram))
+                    }
                     Reading::StartTimestamp { .. } => Cell::Float(seconds(start(place))),
                     Reading::Timestamp | Reading::SampleTime => Cell::Float(seconds(*time_ms)),
                 };
                 series.set(step, cell);
             });
+        }
+        Ok(series)
+    }
+}
+
+impl Leaf<'_> {
+    /// The series, when no histogram is newer than its floats at any step.
+    fn without_histograms(&self, mut series: Series, buffer: &SampleBuffer) -> Result<Series, QueryError> {
+        let mut found = false;
+        last_histograms(&self.windows, buffer, |step, place| {
+            series.remove(step);
+            found |= !buffer.histograms[place].1.is_stale();
+        });
+        if found {
+            let labels = braced(&series.labels);
+            return Err(QueryError::execution(format!("this should be an info metric, with float samples: {labels}")));
         }
         Ok(series)
     }

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use bongsu_model::{FloatHistogram, ResetHint};
 use bongsu_syntax::{Call, Expr, ExprKind, SubqueryExpr};
 use rayon::iter::{IndexedParallelIterator, IntoParallelIterator, ParallelIterator};
 
@@ -10,7 +11,7 @@ use crate::error::{QueryError, QueryErrorKind};
 use crate::grid::Grid;
 use crate::number::is_present;
 use crate::range::{RangeCall, Samples, Windows};
-use crate::series::{Series, Vector, refuse_same_labels};
+use crate::series::{Series, SharedHistogram, Vector, refuse_same_labels};
 
 /// The most steps of one subquery: four years at a step of a minute.
 const SUBQUERY_STEPS_MAX: usize = 2_102_400;
@@ -76,7 +77,7 @@ impl Evaluation {
         let column = |inner: Series| {
             let (times_ms, values) = points(&inner.values, inner_grid);
             let histograms: Vec<_> =
-                inner.histograms.iter().map(|(step, one)| (inner_grid.time_ms(step), Arc::clone(one))).collect();
+                inner.histograms.iter().map(|(step, one)| (inner_grid.time_ms(step), without_hint(one))).collect();
             let samples = Samples {
                 times_ms: &times_ms,
                 values: &values,
@@ -94,6 +95,16 @@ impl Evaluation {
     /// The inner vector and its grid: what an instant query for a subquery answers.
     pub(crate) fn into_inner(self) -> (Vector, Grid) {
         (self.inner, self.inner_grid)
+    }
+}
+
+/// What a histogram's hint says is about the stored sample before it, which a subquery may leave out or show more than once.
+fn without_hint(histogram: &SharedHistogram) -> SharedHistogram {
+    match histogram.reset_hint {
+        ResetHint::Unknown | ResetHint::Gauge => Arc::clone(histogram),
+        ResetHint::Reset | ResetHint::NotReset => {
+            Arc::new(FloatHistogram { reset_hint: ResetHint::Unknown, ..FloatHistogram::clone(histogram) })
+        }
     }
 }
 

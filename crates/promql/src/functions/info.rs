@@ -6,6 +6,7 @@ use bongsu_model::{Labels, LabelsBuilder, METRIC_NAME, MatchOp, Matcher};
 use bongsu_syntax::{Call, Duration, Expr, ExprKind, Extent, VectorSelector};
 use hashbrown::HashMap;
 
+use crate::binary::braced;
 use crate::error::QueryError;
 use crate::eval::Evaluator;
 use crate::grid::Grid;
@@ -61,8 +62,7 @@ impl Wanted {
     }
 
     fn selector(&self) -> VectorSelector {
-        let required = self.data.iter().filter(|matcher| !matcher.matches_empty());
-        let matchers = required.chain(&self.names).cloned().collect();
+        let matchers = self.data.iter().chain(&self.names).cloned().collect();
         VectorSelector { name: None, matchers, offset: Duration::ZERO, at: None, extent: Extent::Plain }
     }
 }
@@ -160,7 +160,10 @@ fn newest(candidates: &[usize], infos: &[Series], step: usize) -> Result<Vec<usi
         if known.values[step] == new.values[step] {
             return Err(QueryError::execution(format!(
                 "found duplicate series for info metric: existing {} @ {}, new {} @ {}",
-                known.labels, known.values[step], new.labels, new.values[step]
+                braced(&known.labels),
+                known.values[step] * 1000.0,
+                braced(&new.labels),
+                new.values[step] * 1000.0
             )));
         }
         if new.values[step] > known.values[step] {

@@ -46,7 +46,7 @@ pub(super) fn column(id: FunctionId, extent: Extent, sweep: &Sweep<'_>) -> Resul
     for (step, cell) in column.iter_mut().enumerate() {
         let range = Borders::of(extent, is_counter, windows, step, samples);
         pace.advance(range.as_ref().map_or(1, |range| range.inner.len() + 2))?;
-        if let Some(range) = range {
+        if let Some(range) = range.filter(|range| !range.is_late) {
             *cell = value(&range);
         }
     }
@@ -59,17 +59,19 @@ pub(crate) fn shown(extent: Extent, windows: &Windows, samples: Samples<'_>) -> 
     let end_ms = windows.end_ms(0);
     let start_ms = end_ms.saturating_sub(windows.range_ms);
     let Some(borders) = Borders::of(extent, false, windows, 0, samples) else { return (Vec::new(), Vec::new()) };
-    let inside =
-        samples.times_ms.iter().zip(samples.values).filter(|(time_ms, _)| (start_ms + 1..end_ms).contains(time_ms));
-    let inside = inside.map(|(&time_ms, &value)| (time_ms, value));
+    let inside = borders.inner_times_ms.iter().copied().zip(borders.inner.iter().copied());
     std::iter::once((start_ms, borders.left)).chain(inside).chain(std::iter::once((end_ms, borders.right))).unzip()
 }
 
 /// The values at both borders of a range and those between them.
 struct Borders<'a> {
     left: f64,
+    /// The samples strictly within the range.
+    inner_times_ms: &'a [i64],
     inner: &'a [f64],
     right: f64,
+    /// Whether the first sample comes after the range; then a query for the range itself shows it at both borders.
+    is_late: bool,
 }
 
 impl<'a> Borders<'a> {
@@ -77,33 +79,32 @@ impl<'a> Borders<'a> {
         let end_ms = windows.end_ms(step);
         let start_ms = end_ms.saturating_sub(windows.range_ms);
         let place_after = |time_ms: i64| samples.times_ms.partition_point(|&sample_ms| sample_ms <= time_ms);
-        let reach = place_after(start_ms.saturating_sub(windows.reach_before_ms));
-        let inside = place_after(start_ms);
-        let mut last = place_after(end_ms).checked_sub(1)?;
-        // The last sample not after the range's start, when it is fresh enough.
-        let first = if inside > reach { inside - 1 } else { inside };
-        let point = |place: usize| (samples.times_ms[place], samples.values[place]);
-        let mut right = None;
-        if extent == Extent::Smoothed && samples.times_ms[last] < end_ms {
-            let next = last + 1;
-            let known = next < place_after(end_ms.saturating_add(windows.reach_after_ms));
-            if known && last >= reach {
-                right = Some(between(point(last), point(next), end_ms, is_counter, false));
-                last = next;
-            }
+        let from = place_after(start_ms.saturating_sub(windows.reach_before_ms));
+        let is_smoothed = extent == Extent::Smoothed;
+        let to = place_after(end_ms.saturating_add(if is_smoothed { windows.reach_after_ms } else { 0 }));
+        let (times_ms, values) = (&samples.times_ms[from..to], &samples.values[from..to]);
+        let mut last = times_ms.len().checked_sub(1)?;
+        // The last sample not after the range's start, when there is one.
+        let first = times_ms[..last].partition_point(|&time_ms| time_ms <= start_ms).saturating_sub(1);
+        if is_smoothed {
+            last = times_ms[..last].partition_point(|&time_ms| time_ms < end_ms);
         }
-        if last < first || samples.times_ms[last] <= start_ms {
+        if times_ms[last] <= start_ms {
             return None;
         }
-        let left = match extent {
-            Extent::Smoothed if samples.times_ms[first] < start_ms => {
-                between(point(first), point(first + 1), start_ms, is_counter, true)
-            }
-            _ => samples.values[first],
+        let point = |place: usize| (times_ms[place], values[place]);
+        let left = match is_smoothed && times_ms[first] < start_ms {
+            true => between(point(first), point(first + 1), start_ms, is_counter),
+            false => values[first],
         };
-        let inner_end = if right.is_some() { last } else { last + 1 };
-        let inner = &samples.values[(first + 1).min(inner_end)..inner_end];
-        Some(Self { left, inner, right: right.unwrap_or(samples.values[last]) })
+        let right = match is_smoothed && last > 0 && times_ms[last] > end_ms {
+            true => between(point(last - 1), point(last), end_ms, is_counter),
+            false => values[last],
+        };
+        let inner_end = last + usize::from(times_ms[last] < end_ms);
+        let inner = (first + usize::from(times_ms[first] <= start_ms)).min(inner_end)..inner_end;
+        let is_late = times_ms[first] > end_ms;
+        Some(Self { left, inner_times_ms: &times_ms[inner.clone()], inner: &values[inner], right, is_late })
     }
 
     /// Each value with the one after it.
@@ -123,12 +124,8 @@ impl<'a> Borders<'a> {
     }
 }
 
-/// The value at a time between two samples. A counter that was reset between them counts as having begun at 0 when the time is a
-/// range's left border, and as having gone on from where it was at a right one.
-pub(crate) fn between(a: (i64, f64), b: (i64, f64), time_ms: i64, is_counter: bool, is_left: bool) -> f64 {
-    let (mut from, mut to) = (a.1, b.1);
-    if is_counter && to < from {
-        if is_left { from = 0.0 } else { to += from }
-    }
-    from + (to - from) * (time_ms - a.0) as f64 / (b.0 - a.0) as f64
+/// The value at a time between two samples. A counter that was reset between them counts as having begun at 0 at the first one.
+pub(crate) fn between(a: (i64, f64), b: (i64, f64), time_ms: i64, is_counter: bool) -> f64 {
+    let from = if is_counter && b.1 < a.1 { 0.0 } else { a.1 };
+    from + (b.1 - from) * (time_ms - a.0) as f64 / (b.0 - a.0) as f64
 }

@@ -1,16 +1,12 @@
-//! Extended range selectors on native histograms, and `x smoothed` on both kinds.
+//! Extended range selectors on native histograms.
 //!
 //! Source: Prometheus' feature "promql-extended-range-selectors".
 
-use std::sync::Arc;
-
-use bongsu_model::{FloatHistogram, Labels, ResetHint};
+use bongsu_model::{FloatHistogram, ResetHint};
 use bongsu_syntax::{Extent, FunctionId};
 
-use super::extended::between;
 use super::histograms::{MixedWindow, Remarks, changes, resets};
-use super::{Samples, Windows};
-use crate::series::{Cell, Series, SharedHistogram};
+use crate::series::{Cell, SharedHistogram};
 
 /// The function's value in a window with histograms; the window holds the samples around the range, too.
 pub(super) fn cell(
@@ -123,7 +119,7 @@ fn lost_by_resets<'a>(
 }
 
 /// The histogram on the line between two samples. A counter that was reset between them counts as having begun at nothing.
-fn interpolate(
+pub(super) fn interpolate(
     (before_ms, before): &(i64, SharedHistogram),
     (after_ms, after): &(i64, SharedHistogram),
     time_ms: i64,
@@ -140,65 +136,4 @@ fn interpolate(
     let mut growth = remarks.minus(after, before, metric)?;
     growth.multiply(share);
     remarks.plus(&growth, before, metric)
-}
-
-/// `x smoothed`: at each step the sample on the line between those around it; without a later one the last sample. What is not of one
-/// kind has no line between.
-pub(crate) fn smoothed_series(labels: Labels, windows: &Windows, samples: Samples<'_>) -> Series {
-    let mut series = Series::absent(labels, windows.grid.count);
-    for step in 0..windows.grid.count {
-        let cell = match smoothed_histogram(windows, step, samples) {
-            Some((time_ms, cell))
-                if last_float_ms(windows, step, samples).is_none_or(|float_ms| float_ms < time_ms) =>
-            {
-                cell
-            }
-            _ => smoothed_float(windows, step, samples).map_or(Cell::Absent, Cell::Float),
-        };
-        series.set(step, cell);
-    }
-    series
-}
-
-/// The time of the last float that a step may show.
-fn last_float_ms(windows: &Windows, step: usize, samples: Samples<'_>) -> Option<i64> {
-    let time_ms = windows.end_ms(step);
-    let before = samples.times_ms.partition_point(|&sample_ms| sample_ms <= time_ms).checked_sub(1)?;
-    Some(samples.times_ms[before]).filter(|&sample_ms| sample_ms > time_ms.saturating_sub(windows.range_ms))
-}
-
-fn smoothed_float(windows: &Windows, step: usize, samples: Samples<'_>) -> Option<f64> {
-    let time_ms = windows.end_ms(step);
-    let after = samples.times_ms.partition_point(|&sample_ms| sample_ms <= time_ms);
-    let before = after.checked_sub(1)?;
-    let point = |place: usize| (samples.times_ms[place], samples.values[place]);
-    if samples.times_ms[before] <= time_ms.saturating_sub(windows.range_ms) {
-        return None;
-    }
-    let is_near = |&next_ms: &i64| next_ms <= time_ms.saturating_add(windows.reach_after_ms);
-    if samples.times_ms[before] == time_ms || !samples.times_ms.get(after).is_some_and(is_near) {
-        return Some(samples.values[before]);
-    }
-    Some(between(point(before), point(after), time_ms, false, false))
-}
-
-fn smoothed_histogram(windows: &Windows, step: usize, samples: Samples<'_>) -> Option<(i64, Cell)> {
-    let time_ms = windows.end_ms(step);
-    let after = samples.histograms.partition_point(|sample| sample.0 <= time_ms);
-    let (before_ms, before) = &samples.histograms[after.checked_sub(1)?];
-    if *before_ms <= time_ms.saturating_sub(windows.range_ms) {
-        return None;
-    }
-    let as_it_is = || Some((*before_ms, Cell::Histogram(Arc::clone(before))));
-    match samples.histograms.get(after) {
-        Some((next_ms, next))
-            if *before_ms != time_ms && *next_ms <= time_ms.saturating_add(windows.reach_after_ms) =>
-        {
-            let Ok((mut growth, _)) = next.minus(before) else { return as_it_is() };
-            growth.multiply((time_ms - before_ms) as f64 / (next_ms - before_ms) as f64);
-            let (sum, _) = growth.plus(before).ok()?;
-            Some((*before_ms, Cell::of(sum)))
-        }
-        _ => as_it_is(),
-    }
 }

@@ -7,6 +7,7 @@ mod extended_histograms;
 mod histograms;
 mod over_time;
 mod rate;
+mod smoothed;
 mod starts;
 mod trend;
 mod window;
@@ -25,8 +26,8 @@ use crate::error::QueryError;
 use crate::number::{ABSENT, is_present};
 use crate::series::{Scalar, Series};
 pub(crate) use extended::shown;
-pub(crate) use extended_histograms::smoothed_series;
 use histograms::Remarks;
+pub(crate) use smoothed::smoothed_series;
 pub(crate) use window::{Samples, Sweep, Window, Windows};
 
 /// One call of a range function, its scalar arguments evaluated.
@@ -79,10 +80,10 @@ impl<'e> RangeCall<'e> {
             extent,
             matrix_at: matrix_place(call).unwrap_or(0),
             params,
-            args_spans: call.args.iter().map(|arg| arg.span).collect(),
+            args_spans: call.args.iter().map(|arg| arg.unparen().span).collect(),
             call_span: Span {
-                start: call.args.first().map_or(0, |arg| arg.span.start),
-                end: call.args.last().map_or(0, |arg| arg.span.end),
+                start: call.args.first().map_or(0, |arg| arg.unparen().span.start),
+                end: call.args.last().map_or(0, |arg| arg.unparen().span.end),
             },
             annotations,
             budget,

@@ -175,8 +175,6 @@ impl Parser<'_> {
             return Err(self.error(brackets, "no offset modifiers allowed before range"));
         } else if selector.at.is_some() {
             return Err(self.error(brackets, "no @ modifiers allowed before range"));
-        } else if selector.extent != Extent::Plain {
-            return Err(self.error(brackets, "no anchored or smoothed modifiers allowed before range"));
         }
         let matrix = MatrixSelector { selector: selector.clone(), range };
         let span = Span::new(start, self.last_end);
@@ -243,7 +241,7 @@ impl Parser<'_> {
     }
 
     fn extent(&mut self, expr: &mut Expr, extent: Extent) -> Result<()> {
-        let span = self.token.span;
+        let span = expr.span;
         let name = if extent == Extent::Anchored { "anchored" } else { "smoothed" };
         if !self.options.extended_range_selectors {
             return Err(self.error(span, format!("{name} modifier is experimental and not enabled")));
@@ -254,7 +252,7 @@ impl Parser<'_> {
             ExprKind::Subquery(_) => {
                 return Err(self.error(span, format!("{name} modifier is not supported for subqueries")));
             }
-            _ => return Err(self.error(span, format!("{name} modifier must follow a selector"))),
+            _ => return Err(self.error(span, format!("{name} modifier not implemented"))),
         };
         if selector.extent != Extent::Plain && selector.extent != extent {
             return Err(self.error(span, "anchored and smoothed modifiers cannot be used together"));

@@ -148,7 +148,9 @@ impl Queries {
 
     pub(super) fn negated(&mut self, depth: u32) -> Expr {
         let inner = self.vector(depth - 1);
-        let (text, precision) = (self.random.pick(&["-", "-", "+"]).to_owned() + &inner.text, inner.precision);
+        // The minus sign itself refuses names that follow each other in 2, and joins them in 3.
+        let (before, after) = self.random.pick(&[("-abs(", ")"), ("-abs(", ")"), ("+", "")]);
+        let (text, precision) = (format!("{before}{}{after}", inner.text), inner.precision);
         // Of a zero it makes the other one, which sums do not keep in Prometheus 3.
         inner.mapped(text, precision).with_moderate(false)
     }
