@@ -29,6 +29,10 @@ impl Evaluator<'_> {
                 let (lhs, rhs) = (self.vector_of(lhs, grid)?, self.vector_of(rhs, grid)?);
                 Evaluated::Vector(self.eval_presence(binary, lhs, rhs)?)
             }
+            (Evaluated::Scalar(_), Evaluated::Scalar(_)) if operator.trims() => {
+                let message = format!("operator \"{}\" not allowed for Scalar operations", binary.op);
+                return Err(QueryError::execution(message));
+            }
             (Evaluated::Scalar(mut lhs), Evaluated::Scalar(rhs)) => {
                 for (left, &right) in lhs.values.iter_mut().zip(&*rhs) {
                     *left = operator.apply(*left, right, *left);

@@ -122,7 +122,8 @@ impl Mixed<'_> {
             F::TsOfFirstOverTime => seconds(window.times_ms.first().map_or(first.0, |&time| time.min(first.0))),
             _ => {
                 if is_mixed {
-                    annotations.ignored_in_range(self.remarks.span, metric);
+                    // Prometheus points to the first argument, which is the range but for `quantile_over_time`.
+                    annotations.ignored_in_range(self.remarks.call, metric);
                 }
                 of_floats
             }
