@@ -249,11 +249,12 @@ impl Evaluator<'_> {
                     _ => Reading::Timestamp,
                 };
                 let mut windows = self.instant_windows(selector, grid)?;
+                let bounds_ms = windows.bounds_ms();
                 if windows.at_ms.is_some() {
-                    // Prometheus does not see the offset here.
+                    // Prometheus reads where the offset says, and then forgets it.
                     windows.offset_ms = 0;
                 }
-                Ok(Leaf::new(selector, windows, reading))
+                Ok(Leaf { bounds_ms: Some(bounds_ms), ..Leaf::new(selector, windows, reading) })
             }
             _ => Err(QueryError::bad_data("expected a selector")),
         }

@@ -231,7 +231,9 @@ impl Queries {
             // Which zero is taken of two signs depends on the order, and of a sum of one on how it begins.
             "sum" | "min" | "max" if !inner.is_moderate => Precision::Rounded,
             "sum" => sum_precision(inner.precision),
-            "min" | "max" | "topk" | "bottomk" => inner.precision,
+            // Which of two zeros is the least depends on an order that Prometheus leaves to chance.
+            "min" | "max" => inner.precision.max(Precision::Rounded),
+            "topk" | "bottomk" => inner.precision,
             "count" | "group" | "count_values" => Precision::Eighths,
             _ => Precision::Rounded,
         };
