@@ -141,7 +141,7 @@ fn the_query_api_speaks_as_prometheus_does() {
     for (path, expected) in [
         (
             "/api/v1/query?query=1%2B1&time=1.5",
-            r#"{"status":"success","data":{"resultType":"scalar","result":[1.500,"2"]}}"#,
+            r#"{"status":"success","data":{"resultType":"scalar","result":[1.5,"2"]}}"#,
         ),
         (
             "/api/v1/query?query=%22a%22&time=1",
