@@ -72,6 +72,11 @@ impl Reach {
                 if matches!(aggregate.op, AggregateOp::Avg | AggregateOp::Stddev | AggregateOp::Stdvar) {
                     return None;
                 }
+                // Of a parameter that changes only the extremes of the whole range are remarked upon.
+                let changes = aggregate.param.as_ref().is_some_and(|param| !is_literal(param));
+                if changes && matches!(aggregate.op, AggregateOp::Quantile | AggregateOp::LimitRatio) {
+                    return None;
+                }
                 let param = aggregate.param.as_ref().map_or(Some(Self::NONE), |param| Self::of(param, habits))?;
                 Some(param.and(Self::of(&aggregate.expr, habits)?))
             }
@@ -135,6 +140,15 @@ impl Reach {
             }),
             Some(At::Start | At::End) => None,
         }
+    }
+}
+
+/// Whether the value is written down, with a sign perhaps.
+fn is_literal(expr: &Expr) -> bool {
+    match &expr.unparen().kind {
+        ExprKind::Number(_) | ExprKind::String(_) => true,
+        ExprKind::Unary(unary) => is_literal(&unary.expr),
+        _ => false,
     }
 }
 
