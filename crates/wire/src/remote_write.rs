@@ -23,6 +23,7 @@ mod snappy;
 #[cfg(test)]
 mod tests;
 pub mod v2;
+mod walk;
 
 pub use decode::{Item, Labels, Samples, TimeSeries, WriteRequest, labels_of_span};
 pub use encode::{SeriesData, WriteRequestBuilder};

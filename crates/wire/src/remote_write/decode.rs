@@ -7,6 +7,7 @@ use super::cursor::{Cursor, fixed64, length_delimited, varint};
 use super::exemplar::Exemplars;
 use super::histogram::Histograms;
 use super::metadata::Metadata;
+use super::walk::walk;
 
 const REQUEST_SERIES: u64 = length_delimited(1);
 const REQUEST_METADATA: u64 = length_delimited(3);
@@ -61,21 +62,7 @@ impl<'a> WriteRequest<'a> {
     }
 }
 
-impl<'a> Iterator for WriteRequest<'a> {
-    type Item = Result<Item<'a>, DecodeError>;
-
-    #[inline]
-    fn next(&mut self) -> Option<Self::Item> {
-        if self.failed {
-            return None;
-        }
-        let next = self.advance();
-        self.failed = next.is_err();
-        next.transpose()
-    }
-}
-
-impl std::iter::FusedIterator for WriteRequest<'_> {}
+walk!(<'a> WriteRequest<'a> => Item<'a>);
 
 /// One series of a request: where its labels and its samples lie. Framing is checked; what is inside is not read yet.
 #[derive(Clone, Copy, Debug)]
@@ -266,21 +253,7 @@ pub(super) fn label(bytes: &[u8], base: usize) -> Result<(&str, &str), DecodeErr
     Ok((name, value))
 }
 
-impl<'a> Iterator for Labels<'a> {
-    type Item = Result<(&'a str, &'a str), DecodeError>;
-
-    #[inline]
-    fn next(&mut self) -> Option<Self::Item> {
-        if self.failed {
-            return None;
-        }
-        let next = self.advance();
-        self.failed = next.is_err();
-        next.transpose()
-    }
-}
-
-impl std::iter::FusedIterator for Labels<'_> {}
+walk!(<'a> Labels<'a> => (&'a str, &'a str));
 
 /// The float samples of a series; after an error the walk is over.
 #[derive(Clone, Debug)]
@@ -322,18 +295,4 @@ fn sample(bytes: &[u8], base: usize) -> Result<Sample, DecodeError> {
     Ok(sample)
 }
 
-impl Iterator for Samples<'_> {
-    type Item = Result<Sample, DecodeError>;
-
-    #[inline]
-    fn next(&mut self) -> Option<Self::Item> {
-        if self.failed {
-            return None;
-        }
-        let next = self.advance();
-        self.failed = next.is_err();
-        next.transpose()
-    }
-}
-
-impl std::iter::FusedIterator for Samples<'_> {}
+walk!(<'a> Samples<'a> => Sample);

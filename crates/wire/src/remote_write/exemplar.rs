@@ -10,6 +10,7 @@ use super::DecodeError;
 use super::cursor::{Cursor, fixed64, length_delimited, varint};
 use super::decode::{Labels as Pairs, label};
 use super::v2::SymbolError;
+use super::walk::walk;
 
 /// The most characters of all label names and values of an exemplar. Source: OpenMetrics 1.0.
 const LABEL_CHARS_MAX: usize = 128;
@@ -91,17 +92,4 @@ fn exemplar(mut cursor: Cursor<'_>) -> Result<Result<Exemplar, ExemplarError>, D
     Ok(labels.map(|labels| Exemplar { labels, value, timestamp_ms }))
 }
 
-impl Iterator for Exemplars<'_> {
-    type Item = Result<Result<Exemplar, ExemplarError>, DecodeError>;
-
-    fn next(&mut self) -> Option<Self::Item> {
-        if self.failed {
-            return None;
-        }
-        let next = self.advance();
-        self.failed = next.is_err();
-        next.transpose()
-    }
-}
-
-impl std::iter::FusedIterator for Exemplars<'_> {}
+walk!(<'a> Exemplars<'a> => Result<Exemplar, ExemplarError>);

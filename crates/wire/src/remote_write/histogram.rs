@@ -18,6 +18,7 @@ use bongsu_model::{BucketSpan, FloatHistogram, ResetHint};
 
 use super::DecodeError;
 use super::cursor::{Cursor, fixed64, length_delimited, varint};
+use super::walk::walk;
 
 pub use check::HistogramError;
 pub(crate) use encode::push_histogram;
@@ -263,20 +264,7 @@ impl<'a> Histograms<'a> {
     }
 }
 
-impl Iterator for Histograms<'_> {
-    type Item = Result<HistogramSample, DecodeError>;
-
-    fn next(&mut self) -> Option<Self::Item> {
-        if self.failed {
-            return None;
-        }
-        let next = self.advance();
-        self.failed = next.is_err();
-        next.transpose()
-    }
-}
-
-impl std::iter::FusedIterator for Histograms<'_> {}
+walk!(<'a> Histograms<'a> => HistogramSample);
 
 #[cfg(test)]
 mod tests;

@@ -6,6 +6,7 @@ use super::super::DecodeError;
 use super::super::cursor::{Cursor, length_delimited, varint};
 use super::super::histogram::Histograms;
 use super::super::metadata::metric_type;
+use super::super::walk::walk;
 use super::points::{Exemplars, SERIES_EXEMPLAR, SERIES_SAMPLE, Samples};
 use super::symbols::{LabelPairs, PACKED, Refs, SINGLE, SymbolError, symbol};
 
@@ -84,21 +85,7 @@ impl<'s, 'a> SeriesIter<'s, 'a> {
     }
 }
 
-impl<'s, 'a> Iterator for SeriesIter<'s, 'a> {
-    type Item = Result<TimeSeries<'s, 'a>, DecodeError>;
-
-    #[inline]
-    fn next(&mut self) -> Option<Self::Item> {
-        if self.failed {
-            return None;
-        }
-        let next = self.advance();
-        self.failed = next.is_err();
-        next.transpose()
-    }
-}
-
-impl std::iter::FusedIterator for SeriesIter<'_, '_> {}
+walk!(<'s, 'a> SeriesIter<'s, 'a> => TimeSeries<'s, 'a>);
 
 /// One series of a request. Framing and the numbers of references are checked; what they lead to is looked up later.
 #[derive(Clone, Copy, Debug)]

@@ -4,6 +4,7 @@ use bongsu_model::Exemplar;
 
 use super::super::cursor::{Cursor, fixed64, length_delimited, varint};
 use super::super::exemplar::exemplar_labels;
+use super::super::walk::walk;
 use super::super::{DecodeError, ExemplarError};
 use super::symbols::{PACKED, Refs, SINGLE};
 
@@ -66,21 +67,7 @@ fn sample(mut cursor: Cursor<'_>, series_start_ms: i64) -> Result<Sample, Decode
     Ok(Sample { timestamp_ms, value, start_ms })
 }
 
-impl Iterator for Samples<'_> {
-    type Item = Result<Sample, DecodeError>;
-
-    #[inline]
-    fn next(&mut self) -> Option<Self::Item> {
-        if self.failed {
-            return None;
-        }
-        let next = self.advance();
-        self.failed = next.is_err();
-        next.transpose()
-    }
-}
-
-impl std::iter::FusedIterator for Samples<'_> {}
+walk!(<'a> Samples<'a> => Sample);
 
 /// The exemplars of a series; after an error of framing the walk is over.
 #[derive(Clone, Debug)]
@@ -125,17 +112,4 @@ impl<'s, 'a> Exemplars<'s, 'a> {
     }
 }
 
-impl Iterator for Exemplars<'_, '_> {
-    type Item = Result<Result<Exemplar, ExemplarError>, DecodeError>;
-
-    fn next(&mut self) -> Option<Self::Item> {
-        if self.failed {
-            return None;
-        }
-        let next = self.advance();
-        self.failed = next.is_err();
-        next.transpose()
-    }
-}
-
-impl std::iter::FusedIterator for Exemplars<'_, '_> {}
+walk!(<'s, 'a> Exemplars<'s, 'a> => Result<Exemplar, ExemplarError>);
