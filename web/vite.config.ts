@@ -4,6 +4,7 @@ import { compress } from './build/compress.ts';
 
 /** Where `npm run dev` finds a server that speaks the Prometheus HTTP API. */
 const backend = process.env.BONGSU_URL ?? 'http://127.0.0.1:9009';
+const proxy = { '/api': backend, '/-/': backend, '/metrics': backend };
 
 export default defineConfig({
   // Every address is relative to <base href>, which the server sets when it runs under a path prefix.
@@ -15,7 +16,7 @@ export default defineConfig({
     reportCompressedSize: false,
     license: { fileName: 'licenses.md' },
   },
-  server: { proxy: { '/api': backend, '/-/': backend } },
-  preview: { proxy: { '/api': backend, '/-/': backend } },
+  server: { proxy },
+  preview: { proxy },
   test: { include: ['src/**/*.test.ts'] },
 });

@@ -1,6 +1,7 @@
 // Opens the page as a user would, against a server with live data:
 //   BASE_URL=http://127.0.0.1:9009 SHOTS=/tmp/shots npm run e2e
 import assert from 'node:assert/strict';
+import { batchStories } from './batch.mjs';
 import { BASE_URL, launch, live, painted, shot, visitor } from './browser.mjs';
 
 const CPU = '100 * (1 - avg by (instance) (rate(node_cpu_seconds_total{mode="idle"}[1m])))';
@@ -29,7 +30,7 @@ const stories = {
     await shot(page, 'host-dark');
     // A refresh hands new data to the same chart.
     await page.evaluate(() => (document.querySelector('[data-panel=cpu] canvas').dataset.mark = 'kept'));
-    const answered = page.waitForResponse((response) => response.url().includes('node_memory_Cached'));
+    const answered = page.waitForResponse((response) => response.request().postData()?.includes('node_memory_Cached') ?? false);
     await page.keyboard.press('r');
     await answered;
     await live(page, '[data-panel=cpu] [data-type=timeseries]');
@@ -171,7 +172,9 @@ const stories = {
     await page.unroute('**/api/v1/**');
 
     const nothing = { status: 'success', data: { resultType: 'vector', result: [] } };
+    const lines = (body) => JSON.parse(body).map(({ id }) => JSON.stringify({ id, ...nothing })).join('\n');
     await page.route('**/api/v1/**', (route) => route.fulfill({ json: nothing }));
+    await page.route('**/api/v1/query_batch', (route) => route.fulfill({ body: lines(route.request().postData()) }));
     await page.goto(`${BASE_URL}/hosts`);
     await live(page, '[data-type=hosts]', 0);
     await page.getByText('No hosts yet').waitFor();
@@ -229,6 +232,8 @@ const stories = {
     await shot(page, 'status-light');
     assert.deepEqual(complaints, []);
   },
+
+  ...batchStories,
 };
 
 const only = process.argv[2] ?? '';

@@ -1,5 +1,6 @@
 import { expect, test } from 'vitest';
-import { Client, isAbort } from './client';
+import { Client } from './client';
+import { isAbort } from './errors';
 
 interface Call {
   url: string;

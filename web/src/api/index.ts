@@ -1,10 +1,12 @@
 import { router } from '../router.svelte';
 import { settings } from '../settings.svelte';
 import type { TimeRange } from '../time';
+import { Batcher } from './batch';
 import { Client } from './client';
 import type { ActiveQueries, Answer, BuildInfo, InstantResult, RangeResult, SlowQueries, TsdbStatus } from './types';
 
-export { ApiError, isAbort } from './client';
+export { ApiError, isAbort } from './errors';
+export { settle } from './settle';
 export type * from './types';
 
 /** Headers that say whose data is asked for. */
@@ -14,6 +16,7 @@ export function tenantHeaders(): Record<string, string> {
 }
 
 const client = new Client({ base: router.base, headers: tenantHeaders });
+const batcher = new Batcher(client);
 const text = (seconds: number) => String(Math.round(seconds * 1000) / 1000);
 
 /** True while any request of this page is under way. */
@@ -21,14 +24,14 @@ export function busy(): boolean {
   return client.busy;
 }
 
-/** Evaluates `query` at one instant, in seconds. */
+/** Evaluates `query` at one instant, in seconds. Queries that are asked in one moment go as one request. */
 export function queryInstant(query: string, time: number, signal?: AbortSignal): Promise<Answer<InstantResult>> {
-  return client.get('api/v1/query', { query, time: text(time) }, signal);
+  return batcher.ask({ query, time: text(time) }, signal);
 }
 
-/** Evaluates `query` every `step` seconds of `range`. */
+/** Evaluates `query` every `step` seconds of `range`; sent as `queryInstant` does. */
 export function queryRange(query: string, range: TimeRange, step: number, signal?: AbortSignal): Promise<Answer<RangeResult>> {
-  return client.get('api/v1/query_range', { query, start: text(range.start), end: text(range.end), step: text(step) }, signal);
+  return batcher.ask({ query, start: text(range.start), end: text(range.end), step: text(step) }, signal);
 }
 
 export function labelNames(signal?: AbortSignal): Promise<Answer<string[]>> {
