@@ -2,6 +2,7 @@
 //   BASE_URL=http://127.0.0.1:9009 SHOTS=/tmp/shots npm run e2e
 import assert from 'node:assert/strict';
 import { batchStories } from './batch.mjs';
+import { storeStories } from './store.mjs';
 import { BASE_URL, launch, live, painted, shot, visitor } from './browser.mjs';
 
 const CPU = '100 * (1 - avg by (instance) (rate(node_cpu_seconds_total{mode="idle"}[1m])))';
@@ -234,6 +235,7 @@ const stories = {
   },
 
   ...batchStories,
+  ...storeStories,
 };
 
 const only = process.argv[2] ?? '';

@@ -22,6 +22,12 @@ class Clock {
     return resolveRange(this.text, now, settings.zone) ?? { start: now - 3_600, end: now };
   });
 
+  /** The present moment, in seconds, as of the last refresh: for what is asked of now, whatever the range. */
+  readonly now: number = $derived.by(() => {
+    void this.#tick;
+    return Date.now() / 1000;
+  });
+
   /** Asks everything again; a relative range ends at the present moment. */
   reload(): void {
     this.#tick++;

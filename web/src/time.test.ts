@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { alignRange, autoStep, formatTime, formatTimeTicks, parseDuration, parseTime, resolveRange } from './time';
+import { alignRange, autoStep, formatMoment, formatTime, formatTimeTicks, parseDuration, parseTime, resolveRange } from './time';
 
 const NOW = 1_800_000_000;
 
@@ -42,4 +42,9 @@ test('times are written in 24 h', () => {
   const at = Date.UTC(2026, 10, 21, 23, 59, 30) / 1000;
   expect(formatTime(at, 'utc')).toBe('2026-11-21 23:59:30');
   expect(formatTimeTicks([at, at + 30], 'utc')).toEqual(['23:59:30', '11-22']);
+});
+
+test('a moment is told with its date on another day only', () => {
+  expect(formatMoment(NOW - 60, NOW, 'utc')).toBe('07:59:00');
+  expect(formatMoment(NOW - 9 * 3600, NOW, 'utc')).toBe('01-14 23:00:00');
 });

@@ -91,6 +91,12 @@ export function formatTime(seconds: number, zone: Zone): string {
   return `${year}-${two(month)}-${two(day)} ${two(hour)}:${two(minute)}:${two(second)}`;
 }
 
+/** A moment of the last day or so, as short as it can be told: `10:00:05`, with its date on another day than `now`. */
+export function formatMoment(seconds: number, now: number, zone: Zone): string {
+  const [date, clock] = formatTime(seconds, zone).split(' ');
+  return formatTime(now, zone).startsWith(date ?? '') ? (clock ?? '') : `${date?.slice(5)} ${clock}`;
+}
+
 /** Labels of a 24 h time axis on one line: the clock, or the date where a day begins. */
 export function formatTimeTicks(ticks: readonly number[], zone: Zone): string[] {
   const increment = ticks.length > 1 ? (ticks[1] ?? 0) - (ticks[0] ?? 0) : 60;

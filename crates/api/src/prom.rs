@@ -4,6 +4,7 @@
 mod activity;
 mod ast;
 mod batch;
+mod blocks;
 mod cardinality;
 mod dialect;
 mod exemplars;
@@ -61,6 +62,7 @@ pub(crate) fn routes() -> Router<Arc<Api>> {
         .route("/status/runtimeinfo", get(status::runtime_info))
         .route("/status/walreplay", get(status::wal_replay))
         .route("/status/tsdb", get(tsdb::status))
+        .route("/status/blocks", get(blocks::status))
         .route("/status/active_queries", get(activity::active))
         .route("/status/active_queries/{id}", delete(activity::stop))
         .route("/status/slow_queries", get(activity::slow))

@@ -351,6 +351,33 @@ fn what_fills_the_memory_is_told_as_prometheus_does() {
 }
 
 #[test]
+fn what_is_held_is_told_block_by_block() {
+    let f = Fixture::start(&["--enable-admin-api"]);
+    f.push(&sample_data(now_ms()));
+    let path = "/api/v1/status/blocks";
+    let before = f.data(path);
+    let in_memory = before["tenant"]["head"]["samples"].as_u64().unwrap();
+    assert!(in_memory > 0 && before["logBytes"].as_u64() > Some(0), "{before}");
+    assert_eq!(before["blocks"], json!([]));
+    assert_eq!(f.post("/api/v1/admin/tsdb/flush", "application/json", "").status, 204);
+    let after = f.data(path);
+    assert_eq!(after["tenant"]["head"]["samples"], 0);
+    assert_eq!(after["tenant"]["head"]["minTime"], Value::Null);
+    let blocks = after["blocks"].as_array().unwrap();
+    let sum = |key: &str| blocks.iter().map(|block| block[key].as_u64().unwrap()).sum::<u64>();
+    assert_eq!(sum("samples"), in_memory);
+    assert_eq!(after["tenant"]["blockBytes"], sum("bytes"));
+    for block in blocks {
+        let times = ["start", "minTime", "maxTime", "end"].map(|key| block[key].as_i64().unwrap());
+        assert!(times.is_sorted() && block["level"] == 0 && block["series"].as_u64() > Some(0), "{block}");
+    }
+    let all = f.data(&format!("{path}?all_tenants=true"));
+    assert_eq!(all["tenants"], json!([after["tenant"]]));
+    let refused = Fixture::start(&[]).get(&format!("{path}?all_tenants=true"));
+    assert_eq!(refused.status, 503, "{}", refused.body);
+}
+
+#[test]
 fn a_batch_is_answered_line_by_line_and_fails_one_by_one() {
     let f = Fixture::start(&[]);
     f.push(&sample_data(now_ms()));

@@ -37,10 +37,12 @@ mod tombstones;
 
 mod error;
 mod exemplars;
+mod holdings;
 mod reader;
 mod stats;
 
 pub use error::{Error, RejectReason, Rejected, WriteError, WriteErrorKind};
+pub use holdings::{HeldBlock, Holdings};
 pub use options::{Limits, Options};
 pub use reader::{Counted, HeadStats, Reader};
 pub use record::Protocol;

@@ -3,7 +3,7 @@ import { settings } from '../settings.svelte';
 import type { TimeRange } from '../time';
 import { Batcher } from './batch';
 import { Client } from './client';
-import type { ActiveQueries, Answer, BuildInfo, InstantResult, RangeResult, SlowQueries, TsdbStatus } from './types';
+import type { ActiveQueries, Answer, BlocksStatus, BuildInfo, InstantResult, RangeResult, SlowQueries, TenantHoldings, TsdbStatus } from './types';
 
 export { ApiError, isAbort } from './errors';
 export { settle } from './settle';
@@ -46,9 +46,24 @@ export function buildInfo(signal?: AbortSignal): Promise<Answer<BuildInfo>> {
   return client.get('api/v1/status/buildinfo', {}, signal);
 }
 
-/** Counts of the store; servers without this route answer 404. */
-export function tsdbStatus(signal?: AbortSignal): Promise<Answer<TsdbStatus>> {
-  return client.get('api/v1/status/tsdb', {}, signal);
+/** Counts of the series in memory, with `limit` entries in each list; servers without this route answer 404. */
+export function tsdbStatus(limit: number, signal?: AbortSignal): Promise<Answer<TsdbStatus>> {
+  return client.get('api/v1/status/tsdb', { limit: String(limit) }, signal);
+}
+
+/** What the store holds of the tenant. */
+export function blocksStatus(signal?: AbortSignal): Promise<Answer<BlocksStatus>> {
+  return client.get('api/v1/status/blocks', {}, signal);
+}
+
+/** The totals of all tenants; refused where operators' actions are not enabled. */
+export function allHoldings(signal?: AbortSignal): Promise<Answer<{ tenants: TenantHoldings[] }>> {
+  return client.get('api/v1/status/blocks', { all_tenants: 'true' }, signal);
+}
+
+/** The centre's own metrics in the text format. */
+export function ownMetrics(signal?: AbortSignal): Promise<string> {
+  return client.text('metrics', signal);
 }
 
 /** The queries that wait or run now. */

@@ -78,6 +78,61 @@ export interface SlowQueries {
   queries: SlowQuery[];
 }
 
+export interface NamedCount {
+  name: string;
+  value: number;
+}
+
+/** What the series in memory are made of; each list has the largest first. */
 export interface TsdbStatus {
   headStats?: { numSeries?: number; numLabelPairs?: number; chunkCount?: number; minTime?: number; maxTime?: number };
+  seriesCountByMetricName?: NamedCount[];
+  labelValueCountByLabelName?: NamedCount[];
+  memoryInBytesByLabelName?: NamedCount[];
+  seriesCountByLabelValuePair?: NamedCount[];
+}
+
+/** A file of the store; times in milliseconds, the last one inclusive. */
+export interface StoredBlock {
+  name: string;
+  /** 0: as it was flushed. 1: merged while its partition was open. 2: merged for good. */
+  level: number;
+  /** Of its partition. */
+  start: number;
+  end: number;
+  /** Of its samples. */
+  minTime: number;
+  maxTime: number;
+  series: number;
+  samples: number;
+  bytes: number;
+}
+
+/** What the store holds of a tenant. */
+export interface TenantHoldings {
+  tenant: string;
+  head: {
+    series: number;
+    activeSeries: number;
+    samples: number;
+    bytes: number;
+    minTime: number | null;
+    maxTime: number | null;
+    flushing: boolean;
+  };
+  exemplars: number;
+  deletions: number;
+  damagedBlocks: number;
+  blockCount: number;
+  blockBytes: number;
+  blockSamples: number;
+}
+
+export interface BlocksStatus {
+  /** Null when nothing was written. */
+  tenant: TenantHoldings | null;
+  blocks: StoredBlock[];
+  merging: boolean;
+  /** Of all tenants. */
+  logBytes: number;
 }

@@ -1,7 +1,8 @@
 import { queryInstant, queryRange, type Labels, type VectorSample } from '../api';
 import { summarise, toFrame, type Value } from '../charts/data';
 import { alignRange, autoStep, type TimeRange } from '../time';
-import { fill, FLEET, FLEET_LINES, rateWindow, type Scope } from './queries';
+import { fill, rateWindow, type Scope } from '../panels/spec';
+import { FLEET, FLEET_LINES } from './queries';
 
 export type HostState = 'up' | 'late' | 'down';
 

@@ -1,6 +1,8 @@
 import { parser } from '@prometheus-io/lezer-promql';
 import { expect, test } from 'vitest';
-import { FLEET, FLEET_LINES, PANELS, fill, hostMatcher, rateWindow } from './queries';
+import { fill, rateWindow } from '../panels/spec';
+import { OWN_METRICS, STORE_PANELS } from '../store/queries';
+import { FLEET, FLEET_LINES, PANELS, hostMatcher } from './queries';
 
 /** True when the grammar finds an error. */
 function broken(expr: string): boolean {
@@ -11,7 +13,8 @@ function broken(expr: string): boolean {
 
 test('every query parses, for all hosts and for one', () => {
   const texts = [
-    ...Object.values(FLEET), ...Object.values(FLEET_LINES), ...PANELS.flatMap((panel) => panel.queries.map((query) => query.expr)),
+    ...Object.values(FLEET), ...Object.values(FLEET_LINES), OWN_METRICS,
+    ...[...PANELS, ...STORE_PANELS].flatMap((panel) => panel.queries.map((query) => query.expr)),
   ];
   for (const host of ['', hostMatcher('we"ird\\host:9100')]) {
     for (const text of texts) {
@@ -32,6 +35,6 @@ test('rate windows hold several reports', () => {
 });
 
 test('panel names are unique', () => {
-  const ids = PANELS.map((panel) => panel.id);
+  const ids = [...PANELS, ...STORE_PANELS].map((panel) => panel.id);
   expect(new Set(ids).size).toBe(ids.length);
 });

@@ -1,10 +1,10 @@
 import type { Hue } from '../charts/palette';
 import type { Messages } from '../i18n/en';
-import type { Unit } from '../units';
+import type { PanelQuery, PanelSpec } from '../panels/spec';
 
 /**
  * Every PromQL text of the Hosts pages. `$host` stands for the matcher of the hosts asked for (empty for all),
- * `$window` for the window of rates; `fill` puts them in. Metric names are node_exporter's.
+ * `$window` for the window of rates; `fill` puts them in (`panels/spec.ts`). Metric names are node_exporter's.
  */
 const DISKS = 'fstype!~"tmpfs|ramfs|overlay|squashfs|iso9660|fuse.*|nsfs",mountpoint!~"/(dev|proc|sys|run|var/lib/(docker|containers|kubelet))(/.*)?"';
 const DEVICES = 'device!~"lo|veth.*|docker.*|br-.*|cni.*|cali.*|virbr.*|flannel.*|ifb.*|dummy.*"';
@@ -35,30 +35,6 @@ export const FLEET_LINES = {
   transmit: `8 * sum by (instance) (rate(node_network_transmit_bytes_total{$host,${DEVICES}}[$window]))`,
 } as const;
 
-export interface PanelQuery {
-  expr: string;
-  /** The text of the legend; together with `by` it follows the label's value. */
-  name?: keyof Messages['series'];
-  /** The label whose values tell the series apart. */
-  by?: string;
-  hue?: Hue;
-  mirrored?: boolean;
-  dashed?: boolean;
-  unstacked?: boolean;
-}
-
-export interface PanelSpec {
-  id: Exclude<keyof Messages['panels'], 'explore' | 'groups'>;
-  group: keyof Messages['panels']['groups'];
-  unit: Unit;
-  stacked?: boolean;
-  min?: number;
-  max?: number;
-  /** Takes the room of two panels. */
-  wide?: boolean;
-  queries: readonly PanelQuery[];
-}
-
 /** The order from the ground up: what matters most lies lowest in the stack. */
 const CPU_MODES: readonly [mode: string, hue: Hue][] = [
   ['user', 'blue'], ['system', 'orange'], ['iowait', 'red'], ['softirq', 'violet'], ['irq', 'pink'], ['nice', 'cyan'], ['steal', 'brown'],
@@ -76,7 +52,12 @@ function perInterface(name: NonNullable<PanelQuery['name']>, metric: string, fac
   return { expr: factor + rates(metric, DEVICES), by: 'device', name, mirrored: metric.includes('transmit') };
 }
 
-export const PANELS: readonly PanelSpec[] = [
+/** A panel of one host's page, under one of its headings. */
+export interface HostPanel extends PanelSpec {
+  group: keyof Messages['panels']['groups'];
+}
+
+export const PANELS: readonly HostPanel[] = [
   {
     id: 'cpu', group: 'compute', unit: 'percent', stacked: true, min: 0, max: 100, wide: true,
     queries: CPU_MODES.map(([mode, hue]) => ({
@@ -181,29 +162,8 @@ export const PANELS: readonly PanelSpec[] = [
   },
 ];
 
-export interface Scope {
-  /** Matchers inside the braces, such as `instance="a:9100"`; empty for all hosts. */
-  host: string;
-  windowSeconds: number;
-  rangeSeconds: number;
-}
-
-/** A query with its placeholders filled. */
-export function fill(expr: string, scope: Scope): string {
-  return expr
-    .replaceAll('{$host,', scope.host ? `{${scope.host},` : '{')
-    .replaceAll('{$host}', scope.host ? `{${scope.host}}` : '')
-    .replaceAll('$window', `${scope.windowSeconds}s`)
-    .replaceAll('$range', `${scope.rangeSeconds}s`);
-}
-
 /** A matcher for one host; the value is escaped as PromQL wants it. */
 export function hostMatcher(instance: string): string {
   const escaped = instance.replaceAll('\\', '\\\\').replaceAll('"', '\\"').replaceAll('\n', '\\n');
   return `instance="${escaped}"`;
-}
-
-/** Rates look back over four reports, and never less than a step, so that no report goes unseen. */
-export function rateWindow(step: number, scrapeInterval: number): number {
-  return Math.ceil(Math.max(4 * scrapeInterval, step + scrapeInterval));
 }

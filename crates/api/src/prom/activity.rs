@@ -57,7 +57,7 @@ pub(super) async fn stop(
 }
 
 /// Whose queries are meant; `None`: those of all tenants.
-fn whose<'t>(api: &Api, tenant: &'t TenantId, params: &Params) -> Result<Option<&'t TenantId>, ApiError> {
+pub(super) fn whose<'t>(api: &Api, tenant: &'t TenantId, params: &Params) -> Result<Option<&'t TenantId>, ApiError> {
     if params.text("all_tenants") != "true" {
         return Ok(Some(tenant));
     }
