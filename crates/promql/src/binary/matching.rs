@@ -105,24 +105,23 @@ impl Matched<'_> {
 
     /// Refuses steps at which a series has more than one partner.
     fn check(&self, group: &Group) -> Result<(), QueryError> {
-        if let Some((a, b)) = self.overlap(&self.one, &group.one, |step| self.any_many(step)) {
+        let present = |place: usize, step: usize| self.one[place].has(step);
+        if let Some((a, b)) = self.overlap(&group.one, present, |step| self.is_matched(step)) {
             return Err(self.duplicate_error(a, b));
         }
-        let partner_at =
-            |step: usize| self.fill_one.is_some() || group.one.iter().any(|&place| self.one[place].has(step));
         if self.matching.card == Cardinality::OneToOne {
-            if self.overlap(&self.many, &group.many, partner_at).is_some() {
+            if self.overlap_of_many(group, &group.many) {
                 return Err(QueryError::execution(
                     "multiple matches for labels: many-to-one matching must be explicit (group_left/group_right)",
                 ));
             }
             return Ok(());
         }
-        self.check_grouped(group, partner_at)
+        self.check_grouped(group)
     }
 
     /// With `group_left`, results of one group have to differ in their labels.
-    fn check_grouped(&self, group: &Group, partner_at: impl Fn(usize) -> bool) -> Result<(), QueryError> {
+    fn check_grouped(&self, group: &Group) -> Result<(), QueryError> {
         if group.many.len() < 2 {
             return Ok(());
         }
@@ -136,7 +135,7 @@ impl Matched<'_> {
             places.sort_by(|&a, &b| labels[a].cmp(&labels[b]));
             for run in places.chunk_by(|&a, &b| labels[a] == labels[b]).filter(|run| run.len() > 1) {
                 let same: Vec<usize> = run.iter().map(|&at| group.many[at]).collect();
-                if self.overlap(&self.many, &same, &partner_at).is_some() {
+                if self.overlap_of_many(group, &same) {
                     return Err(QueryError::execution(
                         "multiple matches for labels: grouping labels must ensure unique matches",
                     ));
@@ -146,13 +145,31 @@ impl Matched<'_> {
         Ok(())
     }
 
+    /// Whether two of these series of the "many" side have a result at the same step. What fails has none and is in nobody's way, as in
+    /// Prometheus.
+    fn overlap_of_many(&self, group: &Group, places: &[usize]) -> bool {
+        let partner_at =
+            |step: usize| self.fill_one.is_some() || group.one.iter().any(|&place| self.one[place].has(step));
+        let present = |place: usize, step: usize| self.many[place].has(step);
+        if !self.may_fail(group) {
+            return self.overlap(places, present, partner_at).is_some();
+        }
+        let succeeds = |place: usize, step: usize| present(place, step) && self.succeeds(group, place, step);
+        self.overlap(places, succeeds, partner_at).is_some()
+    }
+
     /// Two series of `places` that have a sample at the same step, of those steps that count.
-    fn overlap(&self, side: &[Series], places: &[usize], counts: impl Fn(usize) -> bool) -> Option<(usize, usize)> {
+    fn overlap(
+        &self,
+        places: &[usize],
+        has: impl Fn(usize, usize) -> bool,
+        counts: impl Fn(usize) -> bool,
+    ) -> Option<(usize, usize)> {
         if places.len() < 2 {
             return None;
         }
         for step in 0..self.steps {
-            let mut present = places.iter().copied().filter(|&place| side[place].has(step));
+            let mut present = places.iter().copied().filter(|&place| has(place, step));
             if let (Some(a), Some(b)) = (present.next(), present.next())
                 && counts(step)
             {
@@ -162,9 +179,26 @@ impl Matched<'_> {
         None
     }
 
-    /// Without a sample on the "many" side nothing is matched at all, so nothing can be wrong.
-    fn any_many(&self, step: usize) -> bool {
-        self.fill_many.is_some() || self.many.iter().any(|series| series.has(step))
+    /// Without a sample on the "many" side, and nothing to fill in, nothing is matched at all, so nothing can be wrong.
+    fn is_matched(&self, step: usize) -> bool {
+        let fills = self.fill_many.is_some() || self.fill_one.is_some();
+        fills || self.many.iter().any(|series| series.has(step))
+    }
+
+    /// Whether there may be samples in the group that do not go together.
+    fn may_fail(&self, group: &Group) -> bool {
+        let has_histograms = |side: &[Series], places: &[usize]| places.iter().any(|&at| !side[at].histograms.is_empty());
+        self.arithmetic.operator.trims()
+            || has_histograms(&self.many, &group.many)
+            || has_histograms(&self.one, &group.one)
+    }
+
+    /// Whether a sample of the "many" side goes together with its partner, or with what stands in for one.
+    fn succeeds(&self, group: &Group, many: usize, step: usize) -> bool {
+        let mut partners = group.one.iter().map(|&one| self.one[one].cell(step));
+        let partner = partners.find(|cell| !matches!(cell, Cell::Absent)).or(self.fill_one.map(Cell::Float));
+        let many = self.many[many].cell(step);
+        !matches!(many, Cell::Absent) && partner.is_some_and(|one| self.try_apply(&many, &one).is_some())
     }
 
     fn duplicate_error(&self, a: usize, b: usize) -> QueryError {
@@ -194,19 +228,24 @@ impl Matched<'_> {
             if let Some(fill) = self.fill_one {
                 let series = &self.many[many];
                 pace.advance(self.steps.saturating_mul(group.one.len()))?;
-                let partners: Vec<&Series> = group.one.iter().map(|&one| &self.one[one]).collect();
-                let result = self.filled(series, &partners, |cell| self.apply(cell, &Cell::Float(fill)));
+                let has_partner = |step: usize| group.one.iter().any(|&one| self.one[one].has(step));
+                let result = self.filled(series, has_partner, |cell| self.apply(cell, &Cell::Float(fill)));
                 // The stand-in has the labels that are matched, also for `group_left(label)`.
                 let stand_in = self.choice().labels(&series.labels);
                 add(many, self.result(&series.labels, &stand_in, result));
             }
         }
         if let Some(fill) = self.fill_many {
-            let partners: Vec<&Series> = group.many.iter().map(|&many| &self.many[many]).collect();
+            let may_fail = self.may_fail(group);
+            // A partner that it failed with is none.
+            let is_partner = |many: usize, step: usize| {
+                if may_fail { self.succeeds(group, many, step) } else { self.many[many].has(step) }
+            };
             for &one in &group.one {
                 let series = &self.one[one];
                 pace.advance(self.steps.saturating_mul(group.many.len()))?;
-                let result = self.filled(series, &partners, |cell| self.apply(&Cell::Float(fill), cell));
+                let has_partner = |step: usize| group.many.iter().any(|&many| is_partner(many, step));
+                let result = self.filled(series, has_partner, |cell| self.apply(&Cell::Float(fill), cell));
                 let stand_in = self.choice().labels(&series.labels);
                 add(usize::MAX, self.result(&stand_in, &series.labels, result));
             }
@@ -234,10 +273,15 @@ impl Matched<'_> {
         Series::new(Labels::empty(), many.values.iter().zip(&one.values).map(value).collect())
     }
 
-    /// What `apply` makes of a series at the steps at which none of its partners has a sample.
-    fn filled(&self, series: &Series, partners: &[&Series], apply: impl Fn(&Cell) -> Cell) -> Series {
+    /// What `apply` makes of a series at the steps at which it has no partner.
+    fn filled(
+        &self,
+        series: &Series,
+        has_partner: impl Fn(usize) -> bool,
+        apply: impl Fn(&Cell) -> Cell,
+    ) -> Series {
         let mut result = Series::absent(Labels::empty(), self.steps);
-        for step in (0..self.steps).filter(|&step| !partners.iter().any(|partner| partner.has(step))) {
+        for step in (0..self.steps).filter(|&step| series.has(step) && !has_partner(step)) {
             result.set(step, apply(&series.cell(step)));
         }
         result
@@ -245,9 +289,14 @@ impl Matched<'_> {
 
     /// The operation on a sample of the "many" side and one of the "one" side.
     fn apply(&self, many: &Cell, one: &Cell) -> Cell {
+        self.try_apply(many, one).unwrap_or(Cell::Absent)
+    }
+
+    /// The same, `None` when they do not go together.
+    fn try_apply(&self, many: &Cell, one: &Cell) -> Option<Cell> {
         let (left, right) = if self.one_is_left { (one, many) } else { (many, one) };
         let kept = if let Cell::Float(value) = left { *value } else { ABSENT };
-        self.arithmetic.apply(left, right, kept)
+        self.arithmetic.try_apply(left, right, kept)
     }
 
     /// A result with its labels; `None` when it holds nothing.

@@ -91,30 +91,35 @@ impl<'e> Arithmetic<'e> {
 
     /// The result of two samples, one of which may be a histogram. A comparison that holds keeps a float's `kept`, or the left histogram.
     pub(crate) fn apply(&self, left: &Cell, right: &Cell, kept: f64) -> Cell {
+        self.try_apply(left, right, kept).unwrap_or(Cell::Absent)
+    }
+
+    /// The same, `None` when the two do not go together, which is remarked upon; a comparison that does not hold is no failure.
+    pub(crate) fn try_apply(&self, left: &Cell, right: &Cell, kept: f64) -> Option<Cell> {
         let op = self.operator.op;
-        match (left, right) {
+        Some(match (left, right) {
             (Cell::Absent, _) | (_, Cell::Absent) => Cell::Absent,
-            (Cell::Float(_), Cell::Float(_)) if self.operator.trims() => self.incompatible("float", "float"),
+            (Cell::Float(_), Cell::Float(_)) if self.operator.trims() => return self.incompatible("float", "float"),
             (Cell::Float(left), Cell::Float(right)) => Cell::float(self.operator.apply(*left, *right, kept)),
             (Cell::Float(factor), Cell::Histogram(histogram)) if op == BinaryOp::Mul => {
                 changed(histogram, |histogram| histogram.multiply(*factor))
             }
-            (Cell::Float(_), Cell::Histogram(_)) => self.incompatible("float", "histogram"),
+            (Cell::Float(_), Cell::Histogram(_)) => return self.incompatible("float", "histogram"),
             (Cell::Histogram(histogram), Cell::Float(number)) => match op {
                 BinaryOp::Mul => changed(histogram, |histogram| histogram.multiply(*number)),
                 BinaryOp::Div => changed(histogram, |histogram| histogram.divide(*number)),
                 BinaryOp::TrimUpper => Cell::of(histogram.below(*number)),
                 BinaryOp::TrimLower => Cell::of(histogram.above(*number)),
-                _ => self.incompatible("histogram", "float"),
+                _ => return self.incompatible("histogram", "float"),
             },
             (Cell::Histogram(a), Cell::Histogram(b)) => match op {
-                BinaryOp::Add => self.joined(a.plus(b), HistogramOperation::Addition),
-                BinaryOp::Sub => self.joined(a.minus(b), HistogramOperation::Subtraction),
+                BinaryOp::Add => return self.joined(a.plus(b), HistogramOperation::Addition),
+                BinaryOp::Sub => return self.joined(a.minus(b), HistogramOperation::Subtraction),
                 BinaryOp::Equal => self.compared(left, same(a, b)),
                 BinaryOp::NotEqual => self.compared(left, !same(a, b)),
-                _ => self.incompatible("histogram", "histogram"),
+                _ => return self.incompatible("histogram", "histogram"),
             },
-        }
+        })
     }
 
     /// Remarks that no operator of this kind takes two floats.
@@ -128,10 +133,10 @@ impl<'e> Arithmetic<'e> {
         &self,
         result: Result<(FloatHistogram, Joined), IncompatibleHistograms>,
         operation: HistogramOperation,
-    ) -> Cell {
+    ) -> Option<Cell> {
         let Ok((mut histogram, joined)) = result else {
             self.annotations.incompatible_bucket_layout(self.span, self.operator.op);
-            return Cell::Absent;
+            return None;
         };
         if joined.resets_collide {
             self.annotations.reset_collision(self.span, operation);
@@ -143,7 +148,7 @@ impl<'e> Arithmetic<'e> {
             histogram.reset_hint = ResetHint::Gauge;
         }
         histogram.compact();
-        Cell::of(histogram)
+        Some(Cell::of(histogram))
     }
 
     fn compared(&self, left: &Cell, holds: bool) -> Cell {
@@ -154,9 +159,9 @@ impl<'e> Arithmetic<'e> {
         }
     }
 
-    fn incompatible(&self, left: &str, right: &str) -> Cell {
+    fn incompatible(&self, left: &str, right: &str) -> Option<Cell> {
         self.annotations.incompatible_types(self.span, left, self.operator.op, right);
-        Cell::Absent
+        None
     }
 }
 
