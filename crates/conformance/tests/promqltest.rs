@@ -59,3 +59,18 @@ fn prometheus_files_pass_as_often_as_recorded() {
     eprintln!("all: {passed_sum} of {total_sum} passed");
     assert!(steps_back.is_empty(), "{}", steps_back.join("\n"));
 }
+
+#[test]
+fn a_remark_on_series_of_several_batches_names_the_metric() {
+    let mut script = "load 1m\n".to_owned();
+    for number in 1000..1600 {
+        script += &format!("  h{{n=\"{number}\"}} {{{{schema:0 sum:1 count:1 buckets:[1]}}}}\n");
+    }
+    script += "  h{n=\"2000\"} {{schema:-53 sum:1 count:1 custom_values:[1] buckets:[1]}}\n\n";
+    let text =
+        "vector contains a mix of histograms with exponential and custom buckets schemas for metric name \"h\" (1:5)";
+    script += &format!("eval instant at 0 sum(h)\n  expect warn msg: PromQL warning: {text}\n");
+    let report = run(&script).unwrap();
+    let failed: Vec<_> = report.failed().collect();
+    assert!(failed.is_empty() && report.passed() == 1, "{failed:?}");
+}

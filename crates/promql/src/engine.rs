@@ -7,6 +7,7 @@ use bongsu_syntax::{Expr, ExprKind, Extent, MatrixSelector, QueryWindow, Subquer
 
 use crate::annotation::Annotations;
 use crate::budget::Budget;
+use crate::durations::check_durations;
 use crate::error::{QueryError, QueryErrorKind};
 use crate::eval::{Evaluated, Evaluator, InvariantRoots, TotalsOnly};
 use crate::grid::Grid;
@@ -64,6 +65,7 @@ impl Engine {
         source: &dyn Source,
         context: &QueryContext,
     ) -> Result<QueryOutput, QueryError> {
+        check_durations(expr, QueryWindow::default())?;
         self.run(expr, |expr| {
             let evaluator = self.evaluator(expr, at_ms, at_ms, 0, source, context);
             let value = evaluator.instant_value(expr, at_ms)?;
@@ -85,6 +87,7 @@ impl Engine {
         context: &QueryContext,
     ) -> Result<QueryOutput, QueryError> {
         let grid = self.checked_grid(expr, start_ms, end_ms, step_ms)?;
+        check_durations(expr, QueryWindow { step_ms, range_ms: end_ms.saturating_sub(start_ms) })?;
         self.run(expr, |expr| {
             let evaluator = self.evaluator(expr, start_ms, end_ms, step_ms, source, context);
             let value = evaluator.range_value(expr, grid)?;

@@ -15,6 +15,7 @@ mod aggregate;
 mod annotation;
 mod binary;
 mod budget;
+mod durations;
 mod engine;
 mod error;
 mod eval;

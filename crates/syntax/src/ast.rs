@@ -42,6 +42,16 @@ impl Span {
     }
 }
 
+/// Where something stands. All places are equal, so that a tree equals the one that is parsed from its print.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Place(pub Span);
+
+impl PartialEq for Place {
+    fn eq(&self, _: &Self) -> bool {
+        true
+    }
+}
+
 /// What an expression evaluates to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum ValueType {
@@ -244,7 +254,7 @@ pub enum Duration {
     /// Milliseconds, known from the text.
     Fixed(i64),
     /// Calculated when the query's time range is known.
-    Computed(Box<DurationExpr>),
+    Computed(Box<DurationExpr>, Place),
 }
 
 impl Duration {

@@ -1,6 +1,6 @@
 //! Calculated durations: `rate(x[step() * 4])`.
 
-use crate::Duration;
+use crate::{Duration, Place, Span};
 
 /// A calculation whose result is a number of seconds.
 #[derive(Clone, Debug, PartialEq)]
@@ -13,8 +13,8 @@ pub enum DurationExpr {
     Range,
     /// `-a` or `+a`
     Unary(crate::UnaryOp, Box<DurationExpr>),
-    /// `a + b` and the like, or `min_of(a, b)`.
-    Binary(DurationOp, Box<DurationExpr>, Box<DurationExpr>),
+    /// `a + b` and the like, or `min_of(a, b)`. Its place is from the first operand to the second.
+    Binary(DurationOp, Box<DurationExpr>, Box<DurationExpr>, Place),
     /// `(a)`
     Paren(Box<DurationExpr>),
 }
@@ -42,9 +42,20 @@ pub struct QueryWindow {
     pub range_ms: i64,
 }
 
-/// Why a duration could not be calculated.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum DurationError {
+/// Why a duration could not be calculated, and which bytes of the text say so. `Display` has Prometheus' form, where the place of the first
+/// byte, from 0, and that of the byte after the last stand in front.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{}:{}: {kind}", span.start, span.end)]
+pub struct DurationError {
+    /// What is wrong.
+    pub kind: DurationErrorKind,
+    /// The calculation.
+    pub span: Span,
+}
+
+/// What is wrong with a calculation.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum DurationErrorKind {
     /// A divisor is 0.
     #[error("division by zero")]
     DivisionByZero,
@@ -67,7 +78,10 @@ impl Duration {
     pub fn resolve(&self, window: QueryWindow) -> Result<i64, DurationError> {
         match self {
             Self::Fixed(ms) => Ok(*ms),
-            Self::Computed(expr) => seconds_to_ms(expr.seconds(window)?).ok_or(DurationError::OutOfRange),
+            Self::Computed(expr, place) => {
+                let error = DurationError { kind: DurationErrorKind::OutOfRange, span: place.0 };
+                cut_to_ms(expr.seconds(window)?).ok_or(error)
+            }
         }
     }
 
@@ -76,10 +90,13 @@ impl Duration {
     /// # Errors
     /// As [`Duration::resolve`], and when the result is not positive.
     pub fn resolve_positive(&self, window: QueryWindow) -> Result<i64, DurationError> {
-        match self.resolve(window)? {
-            ms if ms > 0 => Ok(ms),
-            _ => Err(DurationError::NotPositive),
-        }
+        let (ms, span) = match self {
+            Self::Fixed(ms) => (*ms, Span::default()),
+            Self::Computed(expr, place) if expr.seconds(window)? <= 0.0 => (0, place.0),
+            Self::Computed(_, place) => (self.resolve(window)?, place.0),
+        };
+        let error = DurationError { kind: DurationErrorKind::NotPositive, span };
+        if ms > 0 { Ok(ms) } else { Err(error) }
     }
 
     /// Whether it is no time at all, whatever the query's time range.
@@ -97,7 +114,7 @@ impl DurationExpr {
             Self::Literal(_) => false,
             Self::Step | Self::Range => true,
             Self::Unary(_, expr) | Self::Paren(expr) => expr.depends_on_window(),
-            Self::Binary(_, lhs, rhs) => lhs.depends_on_window() || rhs.depends_on_window(),
+            Self::Binary(_, lhs, rhs, _) => lhs.depends_on_window() || rhs.depends_on_window(),
         }
     }
 
@@ -108,6 +125,14 @@ impl DurationExpr {
             expr = *inner;
         }
         expr
+    }
+
+    /// The expression in parentheses; a literal without a sign needs none.
+    pub(crate) fn in_parens(self) -> Self {
+        match self {
+            Self::Literal(number) if !number.value.is_sign_negative() => self,
+            expr => Self::Paren(Box::new(expr)),
+        }
     }
 
     /// Whether `offset` takes it without parentheses: an operand with one sign at most.
@@ -131,20 +156,23 @@ impl DurationExpr {
             Self::Range => window.range_ms as f64 / 1000.0,
             Self::Unary(crate::UnaryOp::Plus, expr) | Self::Paren(expr) => expr.seconds(window)?,
             Self::Unary(crate::UnaryOp::Minus, expr) => -expr.seconds(window)?,
-            Self::Binary(op, lhs, rhs) => op.apply(lhs.seconds(window)?, rhs.seconds(window)?)?,
+            Self::Binary(op, lhs, rhs, place) => {
+                let (lhs, rhs) = (lhs.seconds(window)?, rhs.seconds(window)?);
+                op.apply(lhs, rhs).map_err(|kind| DurationError { kind, span: place.0 })?
+            }
         })
     }
 }
 
 impl DurationOp {
-    fn apply(self, a: f64, b: f64) -> Result<f64, DurationError> {
+    fn apply(self, a: f64, b: f64) -> Result<f64, DurationErrorKind> {
         Ok(match self {
             Self::Add => a + b,
             Self::Sub => a - b,
             Self::Mul => a * b,
-            Self::Div if b == 0.0 => return Err(DurationError::DivisionByZero),
+            Self::Div if b == 0.0 => return Err(DurationErrorKind::DivisionByZero),
             Self::Div => a / b,
-            Self::Mod if b == 0.0 => return Err(DurationError::ModuloByZero),
+            Self::Mod if b == 0.0 => return Err(DurationErrorKind::ModuloByZero),
             Self::Mod => a % b,
             Self::Pow => a.powf(b),
             Self::MinOf => a.min(b),
@@ -153,9 +181,17 @@ impl DurationOp {
     }
 }
 
-/// Rounded milliseconds; `None` beyond 64 bits of nanoseconds, Prometheus' bound (about 292 years).
+/// 64 bits of nanoseconds, Prometheus' bound (about 292 years), as milliseconds.
+const BOUND_MS: f64 = (i64::MAX / 1_000_000) as f64;
+
+/// Rounded milliseconds; `None` beyond the bound.
 pub(crate) fn seconds_to_ms(seconds: f64) -> Option<i64> {
-    const BOUND: f64 = (i64::MAX / 1_000_000) as f64;
     let ms = (seconds * 1000.0).round();
-    (ms.abs() <= BOUND).then_some(ms as i64)
+    (ms.abs() <= BOUND_MS).then_some(ms as i64)
+}
+
+/// Whole milliseconds, as Prometheus takes calculated durations; `None` beyond the bound.
+fn cut_to_ms(seconds: f64) -> Option<i64> {
+    let ms = (seconds * 1000.0).trunc();
+    (ms.abs() <= BOUND_MS).then_some(ms as i64)
 }

@@ -23,9 +23,9 @@ mod tree;
 
 pub use ast::{
     AggregateExpr, At, BinaryExpr, Call, Cardinality, Duration, Expr, ExprKind, Extent, Fill, MatrixSelector,
-    NumberLiteral, Span, SubqueryExpr, UnaryExpr, ValueType, VectorMatching, VectorSelector,
+    NumberLiteral, Place, Span, SubqueryExpr, UnaryExpr, ValueType, VectorMatching, VectorSelector,
 };
-pub use duration::{DurationError, DurationExpr, DurationOp, QueryWindow};
+pub use duration::{DurationError, DurationErrorKind, DurationExpr, DurationOp, QueryWindow};
 pub use error::ParseError;
 pub use function::{FUNCTIONS, Function, FunctionId};
 pub use operator::{AggregateOp, BinaryOp, UnaryOp};

@@ -212,7 +212,7 @@ impl Display for Duration {
     fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
         match self {
             Self::Fixed(ms) => f.write_str(&format_duration_ms(*ms)),
-            Self::Computed(expr) => expr.fmt(f),
+            Self::Computed(expr, _) => expr.fmt(f),
         }
     }
 }
@@ -224,8 +224,8 @@ impl Display for DurationExpr {
             Self::Step => f.write_str("step()"),
             Self::Range => f.write_str("range()"),
             Self::Unary(op, expr) => write!(f, "{op}{expr}"),
-            Self::Binary(op @ (DurationOp::MinOf | DurationOp::MaxOf), a, b) => write!(f, "{op}({a}, {b})"),
-            Self::Binary(op, a, b) => write!(f, "{a} {op} {b}"),
+            Self::Binary(op @ (DurationOp::MinOf | DurationOp::MaxOf), a, b, _) => write!(f, "{op}({a}, {b})"),
+            Self::Binary(op, a, b, _) => write!(f, "{a} {op} {b}"),
             Self::Paren(expr) => write!(f, "({expr})"),
         }
     }
@@ -259,9 +259,9 @@ fn write_at_and_offset(f: &mut Formatter<'_>, at: Option<At>, offset: &Duration)
     match offset {
         Duration::Fixed(0) => Ok(()),
         Duration::Fixed(_) => write!(f, " offset {offset}"),
-        Duration::Computed(expr) if expr.is_signed_operand() => write!(f, " offset {expr}"),
+        Duration::Computed(expr, _) if expr.is_signed_operand() => write!(f, " offset {expr}"),
         // In parentheses, or else the operators would belong to the expression around the selector.
-        Duration::Computed(expr) => write!(f, " offset ({expr})"),
+        Duration::Computed(expr, _) => write!(f, " offset ({expr})"),
     }
 }
 

@@ -239,6 +239,8 @@ fn durations() {
             "a offset (-(-step()))",
             "a offset min_of(step(), 1s) + 8000",
             "a offset (-2 ^ 2)",
+            "a[5m - 5m]",
+            "a[1 / (1 - 1)]",
         ],
         &expect![[r#"
             a[5m+1s]                                 => a[5m + 1s]
@@ -253,14 +255,17 @@ fn durations() {
             a offset (-(-step()))                    => a offset -(-step())
             a offset min_of(step(), 1s) + 8000       => a offset min_of(step(), 1s) + 8000
             a offset (-2 ^ 2)                        => a offset (-2 ^ 2)
+            a[5m - 5m]                               => a[5m - 5m]
+            a[1 / (1 - 1)]                           => a[1 / (1 - 1)]
         "#]],
     );
     check_errors(
         &[
             "a[0]",
             "a[-5m]",
-            "a[5m - 5m]",
+            "a[-(5m)]",
             "a[1/0]",
+            "a[1/(-0s)]",
             "a offset (1 % 0)",
             "a[foo]",
             "a[step]",
@@ -271,9 +276,10 @@ fn durations() {
         &expect![[r#"
             a[0]                                 => 1:3: parse error: duration must be greater than 0
             a[-5m]                               => 1:3: parse error: duration must be greater than 0
-            a[5m - 5m]                           => 1:3: parse error: duration must be greater than 0
-            a[1/0]                               => 1:3: parse error: division by zero
-            a offset (1 % 0)                     => 1:10: parse error: modulo by zero
+            a[-(5m)]                             => 1:3: parse error: duration must be greater than 0
+            a[1/0]                               => 1:4: parse error: division by zero
+            a[1/(-0s)]                           => 1:4: parse error: division by zero
+            a offset (1 % 0)                     => 1:13: parse error: modulo by zero
             a[foo]                               => 1:3: parse error: unexpected identifier "foo" in subquery or range selector, expected number, duration, step(), or range()
             a[step]                              => 1:7: parse error: unexpected "]" in subquery or range selector, expected "("
             a[5m:0s]                             => 1:6: parse error: duration must be greater than 0

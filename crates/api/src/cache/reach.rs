@@ -168,7 +168,7 @@ fn mixes_names(expr: &Expr) -> bool {
 
 /// A duration in milliseconds, unless it depends on the length of the query's range, or has no value.
 fn resolve(duration: &Duration, habits: Habits) -> Option<i64> {
-    if let Duration::Computed(expr) = duration
+    if let Duration::Computed(expr, _) = duration
         && depends_on_range(expr)
     {
         return None;
@@ -181,7 +181,7 @@ fn depends_on_range(expr: &DurationExpr) -> bool {
         DurationExpr::Range => true,
         DurationExpr::Literal(_) | DurationExpr::Step => false,
         DurationExpr::Unary(_, expr) | DurationExpr::Paren(expr) => depends_on_range(expr),
-        DurationExpr::Binary(_, lhs, rhs) => depends_on_range(lhs) || depends_on_range(rhs),
+        DurationExpr::Binary(_, lhs, rhs, _) => depends_on_range(lhs) || depends_on_range(rhs),
     }
 }
 

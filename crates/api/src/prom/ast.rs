@@ -183,7 +183,7 @@ fn timestamp(at: Option<At>) -> String {
 fn fixed_ms(duration: &Duration) -> i64 {
     match duration {
         Duration::Fixed(ms) => *ms,
-        Duration::Computed(_) => 0,
+        Duration::Computed(..) => 0,
     }
 }
 

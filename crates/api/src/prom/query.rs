@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use axum::extract::State;
 use axum::response::Response;
 use bongsu_model::TenantId;
-use bongsu_promql::{Engine, QueryContext, QueryError, QueryOutput, Severity, Value};
+use bongsu_promql::{Engine, QueryContext, QueryError, QueryErrorKind, QueryOutput, Severity, Value};
 use bongsu_syntax::{Expr, ParseOptions};
 use bongsu_tsdb::Reader;
 
@@ -160,7 +160,15 @@ impl Job {
         let output = evaluate(&expr);
         metrics::QUERY_SECONDS.observe(start.elapsed().as_secs_f64());
         let timings = Timings { queue: start - asked, preparation, total: asked.elapsed() };
-        render(output?, self, self.stats.then_some(timings), api.limits.query_response_bytes_max)
+        render(output.map_err(failed)?, self, self.stats.then_some(timings), api.limits.query_response_bytes_max)
+    }
+}
+
+/// What is wrong with the expression itself is told as of the parameter, as Prometheus does.
+fn failed(error: QueryError) -> ApiError {
+    match error.kind {
+        QueryErrorKind::BadData => ApiError::bad_parameter("query", error),
+        _ => error.into(),
     }
 }
 

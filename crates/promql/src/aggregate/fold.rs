@@ -1,6 +1,6 @@
 //! Aggregations that fold one value after the other into a few numbers for each group and step.
 
-use bongsu_model::{FloatHistogram, METRIC_NAME};
+use bongsu_model::FloatHistogram;
 use bongsu_syntax::AggregateExpr;
 use hashbrown::HashMap;
 
@@ -42,6 +42,8 @@ pub(super) struct Fold<'e, A> {
     cells: Vec<A>,
     /// The histograms of a group at a step; `None` when they cannot be joined.
     tallies: HashMap<(usize, usize), Option<Tally>>,
+    /// The metric of the histograms, for remarks: the last one that was seen, as nearly always there is one only.
+    metric: String,
     steps: usize,
     charge: Charge,
     aggregate: &'e AggregateExpr,
@@ -56,7 +58,16 @@ impl<'e, A: Accumulator> Fold<'e, A> {
         charge: Charge,
     ) -> Self {
         let groups = Groups::new(aggregate);
-        Self { groups, cells: Vec::new(), tallies: HashMap::new(), steps, charge, aggregate, annotations }
+        Self {
+            groups,
+            cells: Vec::new(),
+            tallies: HashMap::new(),
+            metric: String::new(),
+            steps,
+            charge,
+            aggregate,
+            annotations,
+        }
     }
 
     pub(super) fn add_all(&mut self, series: &[Series], pace: &mut Pace<'_>) -> Result<(), QueryError> {
@@ -89,14 +100,18 @@ impl<'e, A: Accumulator> Fold<'e, A> {
                 self.annotations.ignored_in_aggregation(self.aggregate.expr.unparen().span, self.aggregate.op);
             }
             Treatment::Tallied(kind) => {
-                let metric = series.labels.get(METRIC_NAME).unwrap_or("");
-                self.tally(group, step, Some(Tally::new(kind, histogram)), metric)?;
+                let metric = series.labels.metric_name();
+                if self.metric != metric {
+                    metric.clone_into(&mut self.metric);
+                }
+                self.tally(group, step, Some(Tally::new(kind, histogram)))?;
             }
         }
         Ok(())
     }
 
-    fn tally(&mut self, group: usize, step: usize, other: Option<Tally>, metric: &str) -> Result<(), QueryError> {
+    /// Joins a tally, or `None` when it has come to nothing already.
+    fn tally(&mut self, group: usize, step: usize, other: Option<Tally>) -> Result<(), QueryError> {
         /// What the numbers of a tally take beside its buckets.
         const POINTS: usize = 64;
         match (self.tallies.entry((group, step)), other) {
@@ -107,10 +122,15 @@ impl<'e, A: Accumulator> Fold<'e, A> {
             (hashbrown::hash_map::Entry::Occupied(mut place), other) => {
                 let joined = match (place.get_mut(), other) {
                     (Some(known), Some(other)) => known.merge(other).is_ok(),
-                    _ => false,
+                    // What is `None` has been remarked upon where it became so.
+                    (known, _) => {
+                        *known = None;
+                        true
+                    }
                 };
-                if !joined && place.insert(None).is_some() {
-                    self.annotations.mixed_schemas(self.aggregate.expr.unparen().span, metric);
+                if !joined {
+                    place.insert(None);
+                    self.annotations.mixed_schemas(self.aggregate.expr.unparen().span, &self.metric);
                 }
             }
         }
@@ -125,16 +145,19 @@ impl<'e, A: Accumulator> Fold<'e, A> {
                 cell.merge(other);
             }
         }
+        if !part.tallies.is_empty() {
+            self.metric = part.metric;
+        }
         for ((group, step), tally) in part.tallies {
             let Group { labels, drop_name } = &part.groups.groups[group];
             let target = self.groups.number_of(labels, *drop_name);
-            self.tally(target, step, tally, labels.metric_name())?;
+            self.tally(target, step, tally)?;
         }
         Ok(())
     }
 
     pub(super) fn finish(self) -> Vector {
-        let Self { groups, cells, tallies, steps, charge, aggregate, annotations } = self;
+        let Self { groups, cells, tallies, steps, charge, aggregate, annotations, .. } = self;
         let columns = cells.chunks(steps).map(|row| row.iter().map(|cell| cell.result()).collect());
         let series = groups.groups.into_iter().zip(columns);
         let mut series: Vec<Series> = series

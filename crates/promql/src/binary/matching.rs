@@ -187,7 +187,8 @@ impl Matched<'_> {
 
     /// Whether there may be samples in the group that do not go together.
     fn may_fail(&self, group: &Group) -> bool {
-        let has_histograms = |side: &[Series], places: &[usize]| places.iter().any(|&at| !side[at].histograms.is_empty());
+        let has_histograms =
+            |side: &[Series], places: &[usize]| places.iter().any(|&at| !side[at].histograms.is_empty());
         self.arithmetic.operator.trims()
             || has_histograms(&self.many, &group.many)
             || has_histograms(&self.one, &group.one)
@@ -274,12 +275,7 @@ impl Matched<'_> {
     }
 
     /// What `apply` makes of a series at the steps at which it has no partner.
-    fn filled(
-        &self,
-        series: &Series,
-        has_partner: impl Fn(usize) -> bool,
-        apply: impl Fn(&Cell) -> Cell,
-    ) -> Series {
+    fn filled(&self, series: &Series, has_partner: impl Fn(usize) -> bool, apply: impl Fn(&Cell) -> Cell) -> Series {
         let mut result = Series::absent(Labels::empty(), self.steps);
         for step in (0..self.steps).filter(|&step| series.has(step) && !has_partner(step)) {
             result.set(step, apply(&series.cell(step)));

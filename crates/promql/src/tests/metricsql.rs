@@ -336,7 +336,7 @@ fn windows_offsets_unions_and_the_time_of_day() {
         "#]],
     );
     let table = gaps();
-    assert_eq!(table.ask_metricsql("increase(x[5i])", 0), "error: duration must be greater than 0");
+    assert_eq!(table.ask_metricsql("increase(x[5i])", 0), "error: 11:13: duration must be greater than 0");
 }
 
 /// Neither the order of evaluation nor batches show: a union of aggregations is one of columns.

@@ -3,7 +3,8 @@
 use super::{NODE_BYTES, nodes};
 use crate::parser::{Parser, Result};
 use crate::{
-    Duration, DurationExpr, DurationOp, Expr, ExprKind, FunctionId, MatrixSelector, NumberLiteral, Span, ValueType,
+    Duration, DurationExpr, DurationOp, Expr, ExprKind, FunctionId, MatrixSelector, NumberLiteral, Place, Span,
+    ValueType,
 };
 
 impl Parser<'_> {
@@ -89,8 +90,9 @@ fn add(offset: &mut Duration, by: &Duration, bad: &mut Option<Bad>) {
         }
         (Duration::Fixed(0), by) => by.clone(),
         (offset, by) => {
-            let sum = DurationExpr::Binary(DurationOp::Add, Box::new(term(offset)), Box::new(term(by)));
-            Duration::Computed(Box::new(sum))
+            let sum =
+                DurationExpr::Binary(DurationOp::Add, Box::new(term(offset)), Box::new(term(by)), Place::default());
+            Duration::Computed(Box::new(sum), Place::default())
         }
     };
 }
@@ -99,8 +101,8 @@ fn add(offset: &mut Duration, by: &Duration, bad: &mut Option<Bad>) {
 fn term(duration: &Duration) -> DurationExpr {
     match duration {
         Duration::Fixed(ms) => DurationExpr::Literal(NumberLiteral { value: *ms as f64 / 1000.0, is_duration: true }),
-        Duration::Computed(expr) if expr.is_signed_operand() => (**expr).clone(),
-        Duration::Computed(expr) => DurationExpr::Paren(expr.clone()),
+        Duration::Computed(expr, _) if expr.is_signed_operand() => (**expr).clone(),
+        Duration::Computed(expr, _) => DurationExpr::Paren(expr.clone()),
     }
 }
 

@@ -2,7 +2,8 @@
 
 use super::embedded;
 use crate::{
-    Duration, DurationExpr, DurationOp, Expr, ExprKind, MatrixSelector, NumberLiteral, Span, SubqueryExpr, ValueType,
+    Duration, DurationExpr, DurationOp, Expr, ExprKind, MatrixSelector, NumberLiteral, Place, Span, SubqueryExpr,
+    ValueType,
 };
 
 /// The least window: as long as PromQL looks back for a sample, so that there is a rate at scrape intervals up to half of it.
@@ -40,5 +41,6 @@ pub(super) fn matrix(selector: crate::VectorSelector, range: Duration, span: Spa
 /// `max_of(step(), 5m)`: each step's window touches that of the step before, and never is too short for a rate.
 fn window() -> Duration {
     let least = DurationExpr::Literal(NumberLiteral { value: LEAST_SECONDS, is_duration: true });
-    Duration::Computed(Box::new(DurationExpr::Binary(DurationOp::MaxOf, Box::new(DurationExpr::Step), Box::new(least))))
+    let (step, place) = (Box::new(DurationExpr::Step), Place::default());
+    Duration::Computed(Box::new(DurationExpr::Binary(DurationOp::MaxOf, step, Box::new(least), place)), place)
 }

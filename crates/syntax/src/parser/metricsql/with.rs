@@ -8,8 +8,9 @@ use bongsu_model::Matcher;
 
 use super::embedded;
 use crate::lexer::{Lexer, Token, TokenKind};
+use crate::parser::duration::Part;
 use crate::parser::{Parser, Result};
-use crate::{DurationExpr, Expr, ExprKind, Extent, Span};
+use crate::{Expr, ExprKind, Extent, Span};
 
 const CONTEXT: &str = "WITH";
 /// Definitions and arguments that may be in sight: each name of the query is looked for among them.
@@ -254,17 +255,13 @@ impl<'a> Parser<'a> {
     }
 
     /// The template that stands for a length of time.
-    pub(in crate::parser) fn template_duration(&mut self, context: &str) -> Result<Option<DurationExpr>> {
+    pub(in crate::parser) fn template_duration(&mut self, context: &str) -> Result<Option<Part>> {
         if !self.options.metricsql {
             return Ok(None);
         }
         let Some(body) = self.defined(self.word(), false).map(|template| template.body) else { return Ok(None) };
-        self.advance()?;
-        let expr = self.expanded(body, |parser| parser.duration_expression(context, 0))?;
-        Ok(Some(match expr {
-            literal @ DurationExpr::Literal(number) if !number.value.is_sign_negative() => literal,
-            DurationExpr::Paren(inner) => DurationExpr::Paren(inner),
-            expr => DurationExpr::Paren(Box::new(expr)),
-        }))
+        let span = self.advance()?.span;
+        let part = self.expanded(body, |parser| parser.duration_expression(context, 0))?;
+        Ok(Some(Part { expr: part.expr.unparen().in_parens(), span }))
     }
 }
