@@ -34,7 +34,7 @@ pub use merge::{Removed, merge, merge_without};
 pub use reader::Block;
 pub use series::LABELS_MAX;
 pub use values::Effort;
-pub use writer::{BlockWriter, WriteOptions};
+pub use writer::{BlockWriter, SealedBlock, WriteOptions};
 
 /// A chunk holds at most this many samples: bounds what one damaged count can make a reader allocate.
 pub const CHUNK_SAMPLES_MAX: usize = 1 << 16;

@@ -8,7 +8,7 @@ use bongsu_model::{Labels, SampleBuffer};
 use crate::error::Error;
 use crate::footer::BlockMeta;
 use crate::reader::Block;
-use crate::writer::{BlockWriter, WriteOptions};
+use crate::writer::{BlockWriter, SealedBlock, WriteOptions};
 
 /// Writes what `blocks` hold into one new block at `path`, series by series: in memory are the samples of one series and
 /// the index of the new block. Of two samples of a series at the same time that of the later block in the list stays,
@@ -25,13 +25,13 @@ pub fn merge(
     options: WriteOptions,
     is_cancelled: &dyn Fn() -> bool,
 ) -> Result<BlockMeta, Error> {
-    merge_without(blocks, path, options, &|_, _| Vec::new(), is_cancelled)
+    merge_without(blocks, path, options, &|_, _| Vec::new(), is_cancelled)?.publish()
 }
 
 /// Which ranges of time, both ends inclusive, are gone of a series in the block at a place of the list.
 pub type Removed<'a> = dyn Fn(usize, &Labels) -> Vec<(i64, i64)> + 'a;
 
-/// The same, with samples left out: `removed` is asked for each series of each block.
+/// The same, with samples left out, and without a name yet: `removed` is asked for each series of each block.
 ///
 /// # Errors
 /// As [`merge`].
@@ -41,7 +41,7 @@ pub fn merge_without(
     options: WriteOptions,
     removed: &Removed<'_>,
     is_cancelled: &dyn Fn() -> bool,
-) -> Result<BlockMeta, Error> {
+) -> Result<SealedBlock, Error> {
     let start_ms = options.start_ms_min;
     let mut writer = BlockWriter::create(path, options)?;
     let mut inputs = blocks.iter().map(|block| Input::new(block)).collect::<Result<Vec<_>, _>>()?;
@@ -68,7 +68,7 @@ pub fn merge_without(
         }
         writer.push(&labels, &samples)?;
     }
-    writer.finish()
+    writer.seal()
 }
 
 /// A block and the series that is next.

@@ -1,7 +1,9 @@
 //! Writes a block from its first byte to its last.
 
 use std::path::Path;
+use std::sync::Arc;
 
+use bongsu_disk::{Disk, OsDisk};
 use bongsu_model::{Labels, SampleBuffer};
 use hashbrown::HashMap;
 use xxhash_rust::xxh3::xxh3_128;
@@ -34,11 +36,13 @@ pub struct WriteOptions {
     pub level: u32,
     /// [`crate::merge`] drops earlier samples, milliseconds.
     pub start_ms_min: i64,
+    /// The file system.
+    pub disk: Arc<dyn Disk>,
 }
 
 impl Default for WriteOptions {
     fn default() -> Self {
-        Self { effort: Effort::Fast, chunk_samples_max: 4096, level: 0, start_ms_min: i64::MIN }
+        Self { effort: Effort::Fast, chunk_samples_max: 4096, level: 0, start_ms_min: i64::MIN, disk: Arc::new(OsDisk) }
     }
 }
 
@@ -66,13 +70,38 @@ pub struct BlockWriter {
     version: u32,
 }
 
+/// A block that is whole and durable and has no name yet. Dropped, it is gone.
+#[derive(Debug)]
+#[must_use = "a block that is dropped without a name is gone"]
+pub struct SealedBlock {
+    file: OutputFile,
+    meta: BlockMeta,
+}
+
+impl SealedBlock {
+    /// What the footer says.
+    #[must_use]
+    pub fn meta(&self) -> &BlockMeta {
+        &self.meta
+    }
+
+    /// Gives it its final name, durably.
+    ///
+    /// # Errors
+    /// [`Error::Io`]. When only the sync of the folder failed, the block has its name.
+    pub fn publish(mut self) -> Result<BlockMeta, Error> {
+        self.file.publish()?;
+        Ok(self.meta)
+    }
+}
+
 impl BlockWriter {
     /// Starts a block that will stand at `path`; writes to `path` with `.tmp` behind it until finished.
     ///
     /// # Errors
     /// When the file cannot be made.
     pub fn create(path: &Path, options: WriteOptions) -> Result<Self, Error> {
-        let mut file = OutputFile::create(path)?;
+        let mut file = OutputFile::create(Arc::clone(&options.disk), path)?;
         file.write(&MAGIC)?;
         Ok(Self {
             file,
@@ -234,7 +263,15 @@ impl BlockWriter {
     /// # Errors
     /// [`Error::Io`], and [`Error::Full`] when the index is larger than the format allows. No file is left behind,
     /// but for the whole one when only the sync of its folder failed.
-    pub fn finish(mut self) -> Result<BlockMeta, Error> {
+    pub fn finish(self) -> Result<BlockMeta, Error> {
+        self.seal()?.publish()
+    }
+
+    /// The same but for the name: what is in the block may still be thought over.
+    ///
+    /// # Errors
+    /// As [`finish`](Self::finish); no file is left behind.
+    pub fn seal(mut self) -> Result<SealedBlock, Error> {
         self.flush_page()?;
         let sections = self.write_sections()?;
         let footer = Footer {
@@ -248,8 +285,9 @@ impl BlockWriter {
             version: self.version,
         };
         self.file.write(&footer.encode())?;
-        let (path, size_bytes) = self.file.publish()?;
-        Ok(footer.meta(&path, size_bytes))
+        self.file.sync()?;
+        let meta = footer.meta(self.file.path(), self.file.offset);
+        Ok(SealedBlock { file: self.file, meta })
     }
 
     fn write_sections(&mut self) -> Result<[SectionEntry; KINDS], Error> {

@@ -98,7 +98,13 @@ fn with_bounds(i: i64) -> FloatHistogram {
 }
 
 fn write(path: &Path, series: &[(Labels, SampleBuffer)]) {
-    let options = WriteOptions { effort: Effort::Small, chunk_samples_max: 64, level: 1, start_ms_min: 0 };
+    let options = WriteOptions {
+        effort: Effort::Small,
+        chunk_samples_max: 64,
+        level: 1,
+        start_ms_min: 0,
+        ..WriteOptions::default()
+    };
     let mut writer = BlockWriter::create(path, options).unwrap();
     series.iter().for_each(|(labels, samples)| writer.push(labels, samples).unwrap());
     writer.finish().unwrap();

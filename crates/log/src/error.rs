@@ -33,10 +33,7 @@ pub struct Error {
 impl Error {
     /// An error of the operating system, with what was tried and where.
     pub(crate) fn io(what: &str, path: &Path, source: &io::Error) -> Self {
-        let kind = match source.kind() {
-            io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => ErrorKind::DiskFull,
-            _ => ErrorKind::Io,
-        };
+        let kind = if bongsu_disk::is_full(source) { ErrorKind::DiskFull } else { ErrorKind::Io };
         Self { kind, message: format!("cannot {what} {}: {source}", path.display()) }
     }
 

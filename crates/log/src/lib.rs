@@ -13,7 +13,6 @@
 
 mod commit;
 mod committer;
-mod disk;
 mod error;
 mod log;
 mod reader;
@@ -24,7 +23,6 @@ mod segment;
 mod tests;
 
 pub use commit::Commit;
-pub use disk::{Disk, DiskFile, OsDisk};
 pub use error::{Error, ErrorKind};
 pub use log::{Log, Options, Stats, SyncPolicy};
 pub use reader::{Entry, Reader};

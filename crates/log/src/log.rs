@@ -8,12 +8,12 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::thread::JoinHandle;
 
+use bongsu_disk::{Disk, OsDisk};
 use parking_lot::{Condvar, Mutex, MutexGuard};
 
 use crate::Position;
 use crate::commit::{Commit, Ticket};
 use crate::committer;
-use crate::disk::{Disk, OsDisk};
 use crate::error::Error;
 use crate::reader::Reader;
 use crate::record::{RECORD_HEADER_BYTES, RecordHeader};
@@ -263,6 +263,9 @@ impl Log {
                 }
                 _ => self.shared.state.lock().segments.retain(|other| other.start != segment.start),
             }
+            // Before the next one goes: after a power cut no older segment may be back without those behind it.
+            disk.sync_dir(&self.shared.dir)
+                .map_err(|source| Error::io("sync log directory", &self.shared.dir, &source))?;
         }
         Ok(())
     }

@@ -3,8 +3,9 @@
 use std::io;
 use std::ops::Range;
 
+use bongsu_disk::DiskFile;
+
 use crate::Position;
-use crate::disk::DiskFile;
 use crate::segment::HEADER_BYTES;
 
 /// Every record starts with this; no text or protobuf body is likely to have it.

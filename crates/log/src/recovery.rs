@@ -4,8 +4,9 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use bongsu_disk::{Disk, DiskFile};
+
 use crate::Position;
-use crate::disk::{Disk, DiskFile};
 use crate::error::Error;
 use crate::record::{Scanner, Step};
 use crate::segment::{self, HEADER_BYTES, HeaderError, Segment, SegmentHeader};

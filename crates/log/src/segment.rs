@@ -4,8 +4,9 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use bongsu_disk::{Disk, DiskFile, write_all_at};
+
 use crate::Position;
-use crate::disk::{Disk, DiskFile, write_all_at};
 use crate::error::Error;
 
 /// The bytes before the first record.

@@ -8,6 +8,7 @@
 
 mod config;
 mod describe;
+mod disk;
 mod maintenance;
 mod readings;
 mod server;

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use anyhow::Context;
 use bongsu_api::{Api, ApiLimits, ApiOptions, BuildInfo, ServerInfo};
+use bongsu_disk::Disk;
 use bongsu_model::{Clock, MatchOp, Matcher, SystemClock};
 use bongsu_promql::{Engine, EngineOptions};
 use bongsu_telemetry::Registry;
@@ -15,6 +16,7 @@ use tokio::task::JoinHandle;
 
 use crate::config::Config;
 use crate::describe;
+use crate::disk;
 use crate::maintenance::Maintenance;
 use crate::readings;
 
@@ -41,7 +43,7 @@ impl Server {
         let address = listener.local_addr()?;
         let clock: Arc<dyn Clock> = Arc::new(SystemClock);
         let cors_origin = Matcher::new("Origin", MatchOp::Regex, &config.cors_origin).context("setting cors_origin")?;
-        let options = store_options(&config, Arc::clone(&clock));
+        let options = store_options(&config, Arc::clone(&clock), disk::from_environment()?);
         let (store, report) = tokio::task::spawn_blocking(move || Store::open(options)).await??;
         readings::tell(&report);
         bongsu_telemetry::process_metrics(&mut registry);
@@ -97,7 +99,7 @@ impl Server {
     }
 }
 
-fn store_options(config: &Config, clock: Arc<dyn Clock>) -> bongsu_tsdb::Options {
+fn store_options(config: &Config, clock: Arc<dyn Clock>, disk: Arc<dyn Disk>) -> bongsu_tsdb::Options {
     let limits = &config.limits;
     let size = |size: bongsu_config::ByteSize| usize::try_from(size.as_bytes()).unwrap_or(usize::MAX);
     bongsu_tsdb::Options {
@@ -113,6 +115,7 @@ fn store_options(config: &Config, clock: Arc<dyn Clock>) -> bongsu_tsdb::Options
             ..bongsu_tsdb::Limits::default()
         },
         clock,
+        disk,
         ..bongsu_tsdb::Options::new(&config.data)
     }
 }

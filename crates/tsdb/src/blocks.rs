@@ -10,6 +10,7 @@ use std::sync::atomic::AtomicI64;
 use bongsu_block::Block;
 
 use crate::error::Error;
+use crate::files::Files;
 use crate::partition::{Partition, Span};
 
 const SUFFIX: &str = ".block";
@@ -83,8 +84,8 @@ impl StoredBlock {
     }
 
     /// Deletes the file; those who read it go on.
-    pub(crate) fn delete(&self) -> Result<(), Error> {
-        remove_file(&self.path)
+    pub(crate) fn delete(&self, files: &Files) -> Result<(), Error> {
+        files.remove(&self.path)
     }
 }
 
@@ -106,7 +107,7 @@ pub(crate) struct Found {
 
 /// Opens all blocks of a tenant's directory. What a crash left over is deleted; what is damaged stays where it is and is
 /// told in `damaged`. A block that the system does not let open may be sound: that is an error, not a gap in the data.
-pub(crate) fn open_all(dir: &Path, damaged: &mut Vec<String>) -> Result<Found, Error> {
+pub(crate) fn open_all(files: &Files, dir: &Path, damaged: &mut Vec<String>) -> Result<Found, Error> {
     let entries = match fs::read_dir(dir) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Found::default()),
         entries => entries.map_err(Error::io("list", dir))?,
@@ -117,7 +118,7 @@ pub(crate) fn open_all(dir: &Path, damaged: &mut Vec<String>) -> Result<Found, E
         let file_name = entry.file_name();
         let Some(file_name) = file_name.to_str() else { continue };
         if file_name.ends_with(".tmp") {
-            remove_file(&entry.path())?;
+            files.remove(&entry.path())?;
         }
         names.extend(BlockName::parse(file_name));
     }
@@ -135,18 +136,10 @@ pub(crate) fn open_all(dir: &Path, damaged: &mut Vec<String>) -> Result<Found, E
     // Only a block that can be opened takes the place of others.
     let (mut kept, replaced): (Vec<_>, Vec<_>) =
         blocks.iter().cloned().partition(|block| !blocks.iter().any(|other| other.name.replaces(&block.name)));
-    replaced.iter().try_for_each(|block| block.delete())?;
+    replaced.iter().try_for_each(|block| block.delete(files))?;
     sort_by_age(&mut kept);
     unopened.retain(|name| !kept.iter().any(|block| block.name.replaces(name)));
     Ok(Found { blocks: kept, unopened, last_flush: names.iter().map(|name| name.last_flush).max() })
-}
-
-/// Deletes a file; one that is gone already is fine.
-pub(crate) fn remove_file(path: &Path) -> Result<(), Error> {
-    match fs::remove_file(path) {
-        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(Error::io("delete", path)(error)),
-        _ => Ok(()),
-    }
 }
 
 #[cfg(test)]

@@ -9,8 +9,6 @@
 //! leaves `frozen` of its tenant and the log as they are; the next flush goes on from there.
 
 use std::collections::BTreeSet;
-use std::fs;
-use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
@@ -19,8 +17,8 @@ use bongsu_log::Position;
 use bongsu_model::SampleBuffer;
 
 use crate::blocks::{BlockName, StoredBlock};
-use crate::durable;
 use crate::error::Error;
+use crate::files::Files;
 use crate::head::Frozen;
 use crate::partition::Partition;
 use crate::span;
@@ -109,13 +107,14 @@ impl Inner {
             tenant.register(Vec::new());
             return Ok(());
         };
-        durable::create_dir_all(&tenant.dir)?;
+        self.files.create_dir_all(&tenant.dir)?;
         // In two steps, so that the table is not held while new series are sorted.
         let known = Arc::clone(frozen.table.read().order());
         let order = Arc::new(known.extend(&frozen.spans, frozen.chunks.len()));
         frozen.table.write().set_order(Arc::clone(&order));
         let partitions: Vec<_> = partitions(&frozen, self.options.clock.now_ms()).into_iter().collect();
-        let mut flush = TenantFlush { dir: &tenant.dir, frozen: &frozen, numbers, written: Vec::new(), skipped: None };
+        let mut flush =
+            TenantFlush { files: &self.files, tenant, frozen: &frozen, numbers, written: Vec::new(), skipped: None };
         let mut windows = partitions.chunks(OPEN_FILES_MAX);
         let written = windows.try_for_each(|window| flush.write(window, &order.sorted)).and_then(|()| flush.open());
         tenant.register(written.inspect_err(|_| flush.discard(0))?);
@@ -125,10 +124,11 @@ impl Inner {
 
 /// One generation of one tenant on its way to blocks.
 struct TenantFlush<'a> {
-    dir: &'a Path,
+    files: &'a Files,
+    tenant: &'a Tenant,
     frozen: &'a Frozen,
     numbers: &'a mut FlushNumbers,
-    /// Files that are in place.
+    /// Files that may be in place.
     written: Vec<BlockName>,
     /// Why the first series that no block can hold was left out.
     skipped: Option<bongsu_block::Error>,
@@ -151,29 +151,30 @@ impl TenantFlush<'_> {
     }
 
     fn write_files(&mut self, flush: u64, partitions: &[Partition], series: &[u32]) -> Result<(), bongsu_block::Error> {
-        let options = WriteOptions { effort: Effort::Fast, level: FLUSHED_LEVEL, ..WriteOptions::default() };
+        let disk = Arc::clone(&self.files.0);
+        let options = WriteOptions { effort: Effort::Fast, level: FLUSHED_LEVEL, disk, ..WriteOptions::default() };
         let create = |partition: &Partition| {
             let name = BlockName { partition: *partition, first_flush: flush, last_flush: flush };
-            Ok((name, BlockWriter::create(&self.dir.join(name.to_string()), options.clone())?))
+            Ok((name, BlockWriter::create(&self.tenant.dir.join(name.to_string()), options.clone())?))
         };
         let mut files = partitions.iter().map(create).collect::<Result<Vec<_>, bongsu_block::Error>>()?;
         self.push_all(&mut files, series)?;
         for (name, writer) in files {
-            writer.finish()?;
+            // Before: when only the last sync fails, the file is there.
             self.written.push(name);
+            writer.finish()?;
         }
         Ok(())
     }
 
     fn open(&self) -> Result<Vec<Arc<StoredBlock>>, Error> {
-        Ok(self.written.iter().map(|name| StoredBlock::open(self.dir, *name)).collect::<Result<_, _>>()?)
+        Ok(self.written.iter().map(|name| StoredBlock::open(&self.tenant.dir, *name)).collect::<Result<_, _>>()?)
     }
 
     /// Deletes what was written, but for the first files: tried again, it gets other names.
     fn discard(&mut self, kept: usize) {
         for name in self.written.drain(kept..) {
-            // A file that stays holds what its tenant has anyway.
-            let _ = fs::remove_file(self.dir.join(name.to_string()));
+            self.tenant.discard(&self.tenant.dir.join(name.to_string()));
         }
     }
 

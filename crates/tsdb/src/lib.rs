@@ -26,7 +26,7 @@ mod span;
 mod table;
 
 mod blocks;
-mod durable;
+mod files;
 mod flush;
 mod merge;
 mod metadata;

@@ -9,11 +9,10 @@
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
-use bongsu_block::{Effort, WriteOptions};
+use bongsu_block::{Effort, SealedBlock, WriteOptions};
 use bongsu_model::Labels;
 
-use crate::blocks::{self, BlockName, StoredBlock};
-use crate::durable;
+use crate::blocks::{BlockName, StoredBlock};
 use crate::error::Error;
 use crate::partition::Partition;
 use crate::store::Inner;
@@ -60,36 +59,57 @@ impl Inner {
     }
 
     fn carry_out(&self, tenant: &Tenant, plan: &Plan, now_ms: i64, is_stopped: &dyn Fn() -> bool) -> Result<(), Error> {
+        // What cannot be deleted still is no reason not to merge.
+        let _ = tenant.sweep();
         let name = name_of(plan.partition, &plan.inputs);
         let effort = if plan.level == CLOSED_LEVEL { Effort::Small } else { Effort::Fast };
         let start_ms_min = self.delete_before_ms(now_ms);
-        let options = WriteOptions { effort, level: plan.level, start_ms_min, ..WriteOptions::default() };
+        let disk = Arc::clone(&self.files.0);
+        let options = WriteOptions { effort, level: plan.level, start_ms_min, disk, ..WriteOptions::default() };
         let inputs: Vec<_> = plan.inputs.iter().map(|stored| Arc::clone(&stored.block)).collect();
         let tombstones = Arc::clone(&tenant.state.read().tombstones);
         let deleted: Vec<_> = plan.inputs.iter().map(|stored| Deleted::of(&tombstones, stored)).collect();
         let removed = |place: usize, labels: &Labels| deleted[place].ranges(labels);
         let path = tenant.dir.join(name.to_string());
-        let meta = bongsu_block::merge_without(&inputs, &path, options, &removed, is_stopped)?;
-        let merged = if meta.series_count > 0 { Some(StoredBlock::open(&tenant.dir, name)?) } else { None };
+        let sealed = bongsu_block::merge_without(&inputs, &path, options, &removed, is_stopped)?;
         let _leaving = self.leaving.lock();
         if tombstones::are_missed(&tombstones, &tenant.state.read().tombstones, &plan.inputs, name) {
-            // Deleted meanwhile: the same merge is done again, without the samples.
-            return blocks::remove_file(&path);
+            // Deleted meanwhile: the same merge is done again, without the samples. Under its name, this one would bring
+            // them back at the next start.
+            return Ok(());
         }
-        // The file of a block that was rewritten alone has been replaced by the new one. Files go before the list changes: a
-        // merge whose inputs cannot be deleted is done again later, as long as it takes to get rid of them.
-        plan.inputs.iter().filter(|input| input.name != name).try_for_each(|input| input.delete())?;
-        if merged.is_none() {
-            // Everything was deleted: there is nothing to keep a file for.
-            blocks::remove_file(&path)?;
-        }
+        let merged = self.put_in_place(tenant, &plan.inputs, name, sealed)?;
         tenant.replace(&plan.inputs, merged);
         self.counters.merges.add(1);
-        durable::sync_dir(&tenant.dir)
+        // The file of a block that was rewritten alone has been replaced by the new one.
+        plan.inputs.iter().filter(|input| input.name != name).for_each(|input| tenant.discard(&input.path));
+        self.files.sync_dir(&tenant.dir)
     }
-}
 
-impl Inner {
+    /// Gives a merged block its name.
+    fn put_in_place(
+        &self,
+        tenant: &Tenant,
+        inputs: &[Arc<StoredBlock>],
+        name: BlockName,
+        sealed: SealedBlock,
+    ) -> Result<Option<Arc<StoredBlock>>, Error> {
+        if sealed.meta().series_count == 0 {
+            // Everything was deleted: there is nothing to keep a file for, and nothing that stands for the inputs if some
+            // come back after a power cut. So the oldest goes first.
+            for input in inputs {
+                input.delete(&self.files)?;
+                self.files.sync_dir(&tenant.dir)?;
+            }
+            return Ok(None);
+        }
+        let placed = sealed.publish().and_then(|_| StoredBlock::open(&tenant.dir, name));
+        if placed.is_err() && !inputs.iter().any(|input| input.name == name) {
+            tenant.discard(&tenant.dir.join(name.to_string()));
+        }
+        Ok(Some(placed?))
+    }
+
     /// Writes one block anew without what was deleted of it.
     pub(crate) fn rewrite(&self, tenant: &Tenant, block: &Arc<StoredBlock>) -> Result<(), Error> {
         let (partition, level) = (block.name.partition, block.block.meta().level);

@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 use std::sync::Arc;
 
+use bongsu_disk::{Disk, OsDisk};
 use bongsu_model::{Clock, SystemClock};
 
 /// Where a store lives and what bounds it.
@@ -24,6 +25,8 @@ pub struct Options {
     pub limits: Limits,
     /// The write-ahead log's own options.
     pub log: bongsu_log::Options,
+    /// The file system, of the log too: [`Store::open`](crate::Store::open) hands it on.
+    pub disk: Arc<dyn Disk>,
     /// Tells the time.
     pub clock: Arc<dyn Clock>,
 }
@@ -41,6 +44,7 @@ impl Options {
             flush_head_bytes: 512 << 20,
             limits: Limits::default(),
             log: bongsu_log::Options::default(),
+            disk: Arc::new(OsDisk),
             clock: Arc::new(SystemClock),
         }
     }

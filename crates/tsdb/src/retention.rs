@@ -3,7 +3,6 @@
 use std::sync::Arc;
 
 use crate::blocks::StoredBlock;
-use crate::durable;
 use crate::error::Error;
 use crate::store::Inner;
 use crate::tenant::Tenant;
@@ -55,12 +54,12 @@ impl Inner {
             if !expired && !beyond {
                 break;
             }
-            let deleted = block.delete().and_then(|()| {
+            let deleted = block.delete(&self.files).and_then(|()| {
                 tenant.replace(&[Arc::clone(&block)], None);
                 tenant.lateness.changed(i64::MIN);
                 total_bytes -= block.size_bytes();
                 dropped += 1;
-                durable::sync_dir(&tenant.dir)
+                self.files.sync_dir(&tenant.dir)
             });
             outcome = outcome.and(deleted);
         }

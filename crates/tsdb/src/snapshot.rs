@@ -1,11 +1,9 @@
 //! Snapshots: hard links to what is on disk.
 
-use std::fs;
 use std::io;
 use std::path::Path;
 use std::sync::Arc;
 
-use crate::durable;
 use crate::error::Error;
 use crate::store::{Inner, Store};
 use crate::tenant::Tenant;
@@ -31,21 +29,21 @@ impl Inner {
             self.flush()?;
         }
         if let Some(parent) = dir.parent() {
-            durable::create_dir_all(parent)?;
+            self.files.create_dir_all(parent)?;
         }
-        fs::create_dir(dir).map_err(Error::io("create", dir))?;
+        self.files.0.create_dir(dir).map_err(Error::io("create", dir))?;
         for tenant in self.tenants.all() {
             let target = dir.join("tenants").join(tenant.id.as_str());
-            durable::create_dir_all(&target)?;
+            self.files.create_dir_all(&target)?;
             self.link_tenant(&tenant, &target)?;
-            durable::sync_dir(&target)?;
+            self.files.sync_dir(&target)?;
         }
-        durable::sync_dir(dir)
+        self.files.sync_dir(dir)
     }
 
     fn link_tenant(&self, tenant: &Tenant, target: &Path) -> Result<(), Error> {
         for name in SMALL_FILES {
-            match fs::hard_link(tenant.dir.join(name), target.join(name)) {
+            match self.files.0.link(&tenant.dir.join(name), &target.join(name)) {
                 Err(error) if error.kind() != io::ErrorKind::NotFound => {
                     return Err(Error::io("link", &tenant.dir.join(name))(error));
                 }
@@ -56,7 +54,7 @@ impl Inner {
         let _leaving = self.leaving.lock();
         let blocks = Arc::clone(&tenant.state.read().blocks);
         blocks.iter().try_for_each(|block| {
-            let link = fs::hard_link(&block.path, target.join(block.name.to_string()));
+            let link = self.files.0.link(&block.path, &target.join(block.name.to_string()));
             link.map_err(Error::io("link", &block.path))
         })
     }

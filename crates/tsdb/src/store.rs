@@ -11,8 +11,8 @@ use bongsu_model::TenantId;
 use parking_lot::{Mutex, RwLock};
 
 use crate::batch::{Batch, TimeBounds};
-use crate::durable;
 use crate::error::{Error, Rejected, Rejections, WriteError, WriteErrorKind};
+use crate::files::Files;
 use crate::flush::FlushNumbers;
 use crate::options::{Limits, Options};
 use crate::reader::Reader;
@@ -36,6 +36,7 @@ pub struct Store {
 
 pub(crate) struct Inner {
     pub(crate) options: Options,
+    pub(crate) files: Files,
     pub(crate) log: Log,
     pub(crate) tenants: Tenants,
     /// Held shared from the log to the head, and alone for the moment in which log and heads are cut at the same place.
@@ -127,8 +128,10 @@ impl Store {
         // What a block cannot hold must not come in.
         let labels_max = &mut options.limits.label_names_per_series_max;
         *labels_max = (*labels_max).min(bongsu_block::LABELS_MAX);
-        durable::create_dir_all(&options.dir.join("log"))?;
-        let tenants = Tenants::new(options.dir.join("tenants"), options.limits.exemplars_per_tenant_max);
+        options.log.disk = Arc::clone(&options.disk);
+        let files = Files(Arc::clone(&options.disk));
+        files.create_dir_all(&options.dir.join("log"))?;
+        let tenants = Tenants::new(files.clone(), options.dir.join("tenants"), options.limits.exemplars_per_tenant_max);
         let mut replay = Replay::new(&options, &tenants);
         let opened = Log::open(&options.dir.join("log"), options.log.clone(), &mut |_, bytes| replay.take(bytes));
         let (log, recovery) = opened?;
@@ -142,6 +145,7 @@ impl Store {
         let log_cut = AtomicU64::new(log.start().0);
         let inner = Inner {
             options,
+            files,
             log,
             tenants,
             gate: RwLock::new(()),

@@ -10,9 +10,9 @@ use parking_lot::{Mutex, RwLock};
 
 use crate::batch::{Batch, Taken};
 use crate::blocks::{self, BlockName, StoredBlock};
-use crate::durable;
 use crate::error::{Error, Rejections};
 use crate::exemplars::{self, Added, Exemplars};
+use crate::files::Files;
 use crate::head::{Frozen, Head};
 use crate::lateness::Lateness;
 use crate::metadata::{self, MetadataMap};
@@ -32,6 +32,7 @@ pub(crate) struct Tenant {
     pub(crate) id: TenantId,
     /// Where its blocks and its other files are.
     pub(crate) dir: PathBuf,
+    files: Files,
     /// Held while a request is resolved, logged and applied, so that samples have the same order in the log and in memory.
     pub(crate) turn: Mutex<()>,
     pub(crate) state: RwLock<State>,
@@ -39,6 +40,9 @@ pub(crate) struct Tenant {
     pub(crate) exemplars: Mutex<Exemplars>,
     /// Told after every change of samples that readers can see.
     pub(crate) lateness: Lateness,
+    /// Files of blocks that take no part any more and could not be deleted. At the next start they would be taken for
+    /// blocks: no deletion may be forgotten while there are any.
+    leftovers: Mutex<Vec<PathBuf>>,
     /// Blocks that are on disk and take no part; see [`blocks::Found`].
     pub(crate) unopened: Vec<BlockName>,
 }
@@ -75,12 +79,13 @@ impl Tenant {
     /// returns the highest number of a flush.
     pub(crate) fn open(
         id: TenantId,
+        files: &Files,
         tenants_dir: &Path,
         exemplars_max: usize,
         damaged: &mut Vec<String>,
     ) -> Result<(Self, Option<u64>), Error> {
         let dir = tenants_dir.join(id.as_str());
-        let found = blocks::open_all(&dir, damaged)?;
+        let found = blocks::open_all(files, &dir, damaged)?;
         let state = State {
             head: Head::new(random_seed()),
             frozen: None,
@@ -94,8 +99,9 @@ impl Tenant {
         let metadata = load(&dir.join(METADATA_FILE), damaged, MetadataMap::decode);
         let exemplars = load(&dir.join(EXEMPLARS_FILE), damaged, |bytes| exemplars::file::decode(bytes, exemplars_max));
         let (metadata, exemplars) = (Mutex::new(metadata), Mutex::new(exemplars));
-        let (turn, state, unopened) = (Mutex::new(()), RwLock::new(state), found.unopened);
-        Ok((Self { id, dir, turn, state, metadata, exemplars, lateness: Lateness::default(), unopened }, last_flush))
+        let (files, turn, state, unopened) = (files.clone(), Mutex::new(()), RwLock::new(state), found.unopened);
+        let (lateness, leftovers) = (Lateness::default(), Mutex::default());
+        Ok((Self { id, dir, files, turn, state, metadata, exemplars, lateness, leftovers, unopened }, last_flush))
     }
 
     /// Writes the files of metadata and of exemplars when there is something new.
@@ -117,8 +123,8 @@ impl Tenant {
     fn save(&self, name: &str, content: Result<Vec<u8>, DecodeError>) -> Result<(), Error> {
         let path = self.dir.join(name);
         let content = content.map_err(|error| Error::io("encode", &path)(std::io::Error::other(error.to_string())))?;
-        durable::create_dir_all(&self.dir)?;
-        durable::write_file(&path, &content)
+        self.files.create_dir_all(&self.dir)?;
+        self.files.write_file(&path, &content)
     }
 
     /// Finds or makes the series of a batch. Without limits, only what cannot be stored at all is refused.
@@ -220,6 +226,26 @@ impl Tenant {
         state.blocks = Arc::new(blocks);
         state.frozen = None;
         state.pending_from = None;
+    }
+
+    /// Deletes the file of a block that takes no part any more, or remembers to.
+    pub(crate) fn discard(&self, path: &Path) {
+        if self.files.remove(path).is_err() {
+            self.leftovers.lock().push(path.to_owned());
+        }
+    }
+
+    /// Deletes what could not be deleted before.
+    ///
+    /// # Errors
+    /// When that fails still.
+    pub(crate) fn sweep(&self) -> Result<(), Error> {
+        let mut leftovers = self.leftovers.lock();
+        while let Some(path) = leftovers.last() {
+            self.files.remove(path)?;
+            leftovers.pop();
+        }
+        Ok(())
     }
 
     /// Puts a block (or nothing) in place of others.

@@ -8,13 +8,14 @@ use std::sync::Arc;
 use bongsu_model::TenantId;
 use parking_lot::{Mutex, RwLock};
 
-use crate::durable;
 use crate::error::{Error, WriteError, WriteErrorKind};
+use crate::files::Files;
 use crate::tenant::Tenant;
 
 /// See the module's text.
 #[derive(Debug)]
 pub(crate) struct Tenants {
+    files: Files,
     dir: PathBuf,
     /// Exemplars that each may keep.
     exemplars_max: usize,
@@ -24,8 +25,8 @@ pub(crate) struct Tenants {
 }
 
 impl Tenants {
-    pub(crate) fn new(dir: PathBuf, exemplars_max: usize) -> Self {
-        Self { dir, exemplars_max, by_id: RwLock::default(), founding: Mutex::default() }
+    pub(crate) fn new(files: Files, dir: PathBuf, exemplars_max: usize) -> Self {
+        Self { files, dir, exemplars_max, by_id: RwLock::default(), founding: Mutex::default() }
     }
 
     pub(crate) fn get(&self, id: &TenantId) -> Option<Arc<Tenant>> {
@@ -49,7 +50,7 @@ impl Tenants {
             let message = format!("new tenant {id} is beyond the limit of {tenants_max} tenants");
             return Err(WriteError::new(WriteErrorKind::Limit, message));
         }
-        let opened = Tenant::open(id.clone(), &self.dir, self.exemplars_max, &mut Vec::new());
+        let opened = Tenant::open(id.clone(), &self.files, &self.dir, self.exemplars_max, &mut Vec::new());
         opened.map(|(tenant, _)| Arc::new(tenant)).map_err(|error| WriteError::new(WriteErrorKind::Unavailable, error))
     }
 
@@ -64,7 +65,7 @@ impl Tenants {
         if let Some(tenant) = by_id.get(id) {
             return Ok((Arc::clone(tenant), None));
         }
-        let (tenant, last_flush) = Tenant::open(id.clone(), &self.dir, self.exemplars_max, damaged)?;
+        let (tenant, last_flush) = Tenant::open(id.clone(), &self.files, &self.dir, self.exemplars_max, damaged)?;
         let tenant = Arc::new(tenant);
         by_id.insert(id.clone(), Arc::clone(&tenant));
         Ok((tenant, last_flush))
@@ -72,7 +73,7 @@ impl Tenants {
 
     /// Opens all tenants that are on disk. Returns the highest number of a flush.
     pub(crate) fn open_all(&self, damaged: &mut Vec<String>) -> Result<Option<u64>, Error> {
-        durable::create_dir_all(&self.dir)?;
+        self.files.create_dir_all(&self.dir)?;
         let mut last_flush = None;
         for entry in fs::read_dir(&self.dir).map_err(Error::io("list", &self.dir))? {
             let entry = entry.map_err(Error::io("list", &self.dir))?;

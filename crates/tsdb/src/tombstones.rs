@@ -12,8 +12,7 @@ use std::sync::Arc;
 
 use bongsu_model::{Labels, MatchOp, Matcher, SampleBuffer, TenantId};
 
-use crate::blocks::{self, BlockName, StoredBlock};
-use crate::durable;
+use crate::blocks::{BlockName, StoredBlock};
 use crate::error::Error;
 use crate::store::{Inner, Store};
 use crate::tenant::Tenant;
@@ -172,6 +171,7 @@ impl Inner {
                 }
             }
             if !tombstones.is_empty() {
+                tenant.sweep()?;
                 self.change_tombstones(&tenant, |list| {
                     list.retain(|other| !tombstones.iter().any(|done| Arc::ptr_eq(done, other)));
                     Ok(())
@@ -192,10 +192,10 @@ impl Inner {
         change(&mut list)?;
         let path = tenant.dir.join(FILE);
         if list.is_empty() {
-            blocks::remove_file(&path)?;
-            durable::sync_dir(&tenant.dir)?;
+            self.files.remove(&path)?;
+            self.files.sync_dir(&tenant.dir)?;
         } else {
-            durable::write_file(&path, &codec::encode(&list))?;
+            self.files.write_file(&path, &codec::encode(&list))?;
         }
         tenant.state.write().tombstones = Arc::new(list);
         tenant.lateness.changed(i64::MIN);

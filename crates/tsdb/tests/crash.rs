@@ -1,17 +1,12 @@
-//! What stands on disk when the process ends at the worst moment, and when the disk is full.
+//! What stands on disk when the process ends at the worst moment.
 #![expect(clippy::unwrap_used, reason = "a panic in a test is the failure message")]
 
 mod common;
 
-use std::any::Any;
 use std::collections::BTreeMap;
 use std::fs;
-use std::io;
 use std::path::Path;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 
-use bongsu_log::{Disk, DiskFile, OsDisk};
 use bongsu_model::Clock;
 use bongsu_tsdb::WriteErrorKind;
 use common::{HOUR_MS, START_MS, TestStore, labels};
@@ -245,78 +240,6 @@ fn stopped_merges_leave_the_blocks_as_they_are() {
     }
     store.stop_merges();
     assert_eq!((store.merge().unwrap(), store.stats().blocks), (0, 4));
-}
-
-static DISK_IS_FULL: AtomicBool = AtomicBool::new(false);
-
-/// A disk that has no space while [`DISK_IS_FULL`] says so.
-struct FillingDisk;
-struct FillingFile(Box<dyn DiskFile>);
-
-fn space() -> io::Result<()> {
-    if DISK_IS_FULL.load(Ordering::SeqCst) { Err(io::ErrorKind::StorageFull.into()) } else { Ok(()) }
-}
-
-impl Disk for FillingDisk {
-    fn create_dir_all(&self, dir: &Path) -> io::Result<()> {
-        OsDisk.create_dir_all(dir)
-    }
-    fn list(&self, dir: &Path) -> io::Result<Vec<String>> {
-        OsDisk.list(dir)
-    }
-    fn create(&self, path: &Path) -> io::Result<Box<dyn DiskFile>> {
-        space()?;
-        Ok(Box::new(FillingFile(OsDisk.create(path)?)))
-    }
-    fn open(&self, path: &Path) -> io::Result<Box<dyn DiskFile>> {
-        Ok(Box::new(FillingFile(OsDisk.open(path)?)))
-    }
-    fn remove(&self, path: &Path) -> io::Result<()> {
-        OsDisk.remove(path)
-    }
-    fn sync_dir(&self, dir: &Path) -> io::Result<()> {
-        OsDisk.sync_dir(dir)
-    }
-    fn lock(&self, path: &Path) -> io::Result<Option<Box<dyn Any + Send + Sync>>> {
-        OsDisk.lock(path)
-    }
-}
-
-impl DiskFile for FillingFile {
-    fn len(&self) -> io::Result<u64> {
-        self.0.len()
-    }
-    fn read_at(&self, offset: u64, into: &mut [u8]) -> io::Result<usize> {
-        self.0.read_at(offset, into)
-    }
-    fn write_at(&self, offset: u64, bytes: &[u8]) -> io::Result<usize> {
-        space()?;
-        self.0.write_at(offset, bytes)
-    }
-    fn set_len(&self, bytes: u64) -> io::Result<()> {
-        self.0.set_len(bytes)
-    }
-    fn sync(&self) -> io::Result<()> {
-        self.0.sync()
-    }
-}
-
-#[test]
-fn a_full_disk_refuses_writes_and_takes_them_again_when_there_is_space() {
-    let mut store = TestStore::with(|options| options.log.disk = Arc::new(FillingDisk));
-    store.put("m", &[(START_MS, 1.0)]);
-    DISK_IS_FULL.store(true, Ordering::SeqCst);
-    for i in 1..4 {
-        let outcome =
-            store.write("a", &[(labels("m"), vec![(START_MS + i, 0.0)])]).and_then(bongsu_tsdb::Written::wait);
-        assert_eq!(outcome.unwrap_err().kind, WriteErrorKind::Unavailable);
-    }
-    assert!(store.flush().is_err());
-    DISK_IS_FULL.store(false, Ordering::SeqCst);
-    store.put("m", &[(START_MS + 9, 9.0)]);
-    store.kill_and_reopen();
-    let kept = store.get("m");
-    assert!(kept.starts_with("0:1") && kept.ends_with("9:9"), "{kept}");
 }
 
 #[test]

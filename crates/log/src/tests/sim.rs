@@ -10,13 +10,13 @@ use parking_lot::Mutex;
 use rand::rngs::StdRng;
 use rand::{Rng, SeedableRng};
 
-use crate::{Disk, DiskFile};
+use bongsu_disk::{Disk, DiskFile};
 
 /// A disk that all of its clones share.
-#[derive(Clone, Default)]
+#[derive(Clone, Debug, Default)]
 pub struct SimDisk(Arc<Mutex<SimState>>);
 
-#[derive(Default)]
+#[derive(Debug, Default)]
 struct SimState {
     files: BTreeMap<PathBuf, Arc<Mutex<SimFile>>>,
     /// The names that survive a power cut.
@@ -25,7 +25,7 @@ struct SimState {
 }
 
 /// What goes wrong next.
-#[derive(Default)]
+#[derive(Debug, Default)]
 pub struct Faults {
     /// Bytes that still fit; `None` for no end.
     pub space_bytes: Option<u64>,
@@ -35,7 +35,7 @@ pub struct Faults {
     pub write_bytes_max: usize,
 }
 
-#[derive(Default)]
+#[derive(Debug, Default)]
 struct SimFile {
     bytes: Vec<u8>,
     synced: Vec<u8>,
@@ -77,8 +77,20 @@ impl SimDisk {
 }
 
 impl Disk for SimDisk {
+    fn create_dir(&self, _dir: &Path) -> io::Result<()> {
+        Ok(())
+    }
+
     fn create_dir_all(&self, _dir: &Path) -> io::Result<()> {
         Ok(())
+    }
+
+    fn rename(&self, _from: &Path, _to: &Path) -> io::Result<()> {
+        Err(io::ErrorKind::Unsupported.into())
+    }
+
+    fn link(&self, _from: &Path, _to: &Path) -> io::Result<()> {
+        Err(io::ErrorKind::Unsupported.into())
     }
 
     fn list(&self, _dir: &Path) -> io::Result<Vec<String>> {

@@ -1,0 +1,35 @@
+//! The disk, as the store uses it: with errors that say what was tried and where.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use bongsu_disk::Disk;
+
+use crate::error::Error;
+
+/// Everything that the store changes on disk goes through here; blocks and the log get the same disk.
+#[derive(Clone, Debug)]
+pub(crate) struct Files(pub(crate) Arc<dyn Disk>);
+
+impl Files {
+    /// Makes the names in a directory durable.
+    pub(crate) fn sync_dir(&self, dir: &Path) -> Result<(), Error> {
+        self.0.sync_dir(dir).map_err(Error::io("sync", dir))
+    }
+
+    /// Makes a directory and those above it, each durable; what is there already stays as it is.
+    pub(crate) fn create_dir_all(&self, dir: &Path) -> Result<(), Error> {
+        self.0.create_dir_all(dir).map_err(Error::io("create", dir))
+    }
+
+    /// Puts a file in place as a whole, durably: what is at `path` is the old content or the new one. Its directory is
+    /// there.
+    pub(crate) fn write_file(&self, path: &Path, content: &[u8]) -> Result<(), Error> {
+        bongsu_disk::write_file(self.0.as_ref(), path, content).map_err(Error::io("write", path))
+    }
+
+    /// Deletes a file; one that is gone already is fine.
+    pub(crate) fn remove(&self, path: &Path) -> Result<(), Error> {
+        bongsu_disk::remove_if_there(self.0.as_ref(), path).map_err(Error::io("delete", path))
+    }
+}
