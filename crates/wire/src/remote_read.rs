@@ -8,15 +8,20 @@
 //!  SAMPLES              snappy block of a ReadResponse: 1: QueryResult* { 1: TimeSeries* }, one result for each query
 //!  STREAMED_XOR_CHUNKS  frames: length (varint) │ crc32c of the message <4, big endian> │ ChunkedReadResponse
 //!  ChunkedReadResponse  1: ChunkedSeries* { 1: Label*  2: Chunk* }   2: index of the query
-//!  Chunk                1: first time (ms)  2: last time (ms)  3: encoding, 1 is XOR  4: data
+//!  Chunk                1: first time (ms)  2: last time (ms)  3: encoding, 1 XOR, 3 float histograms  4: data
 //! ```
 //!
-//! Native histograms stand in `SAMPLES`, and are left out of `STREAMED_XOR_CHUNKS`. Sources: Prometheus' `prompb/remote.proto` and `types.proto`, `storage/remote/chunked.go`.
+//! Native histograms stand in both, with float counts. Sources: Prometheus' `prompb/remote.proto` and `types.proto`,
+//! `storage/remote/chunked.go`.
 
+mod bits;
 mod decode;
 mod encode;
+mod histogram_chunk;
 mod xor;
 
+#[cfg(test)]
+mod chunk_tests;
 #[cfg(test)]
 mod tests;
 

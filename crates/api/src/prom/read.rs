@@ -1,7 +1,5 @@
 //! Remote read: another Prometheus, Thanos or a tool asks for raw samples. Source: Prometheus'
 //! `storage/remote/read_handler.go`; the messages are described in `bongsu_wire::remote_read`.
-//!
-//! Streamed answers have float samples only: native histograms are left out of them.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -195,7 +193,7 @@ fn frames(
     let (mut writer, mut piece) = (StreamedSeries::new(), Vec::new());
     for (index, query) in queries.iter().enumerate() {
         each_series(reader, query, &mut bounds, |bounds, labels, buffer| {
-            writer.write(index, &labels, &buffer.timestamps_ms, &buffer.values, &mut piece);
+            writer.write(index, &labels, buffer, &mut piece);
             if piece.len() >= PIECE_BYTES {
                 send(pieces, std::mem::take(&mut piece), bounds.deadline)?;
             }

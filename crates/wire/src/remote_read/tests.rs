@@ -84,29 +84,29 @@ struct ProtoResponse {
 }
 
 #[derive(Clone, PartialEq, Message)]
-struct ProtoChunk {
+pub(super) struct ProtoChunk {
     #[prost(int64, tag = "1")]
     min_time: i64,
     #[prost(int64, tag = "2")]
     max_time: i64,
     #[prost(int32, tag = "3")]
-    encoding: i32,
+    pub(super) encoding: i32,
     #[prost(bytes = "vec", tag = "4")]
-    data: Vec<u8>,
+    pub(super) data: Vec<u8>,
 }
 
 #[derive(Clone, PartialEq, Message)]
-struct ProtoChunkedSeries {
+pub(super) struct ProtoChunkedSeries {
     #[prost(message, repeated, tag = "1")]
     labels: Vec<ProtoLabel>,
     #[prost(message, repeated, tag = "2")]
-    chunks: Vec<ProtoChunk>,
+    pub(super) chunks: Vec<ProtoChunk>,
 }
 
 #[derive(Clone, PartialEq, Message)]
-struct ProtoChunked {
+pub(super) struct ProtoChunked {
     #[prost(message, repeated, tag = "1")]
-    series: Vec<ProtoChunkedSeries>,
+    pub(super) series: Vec<ProtoChunkedSeries>,
     #[prost(int64, tag = "2")]
     query_index: i64,
 }
@@ -172,7 +172,7 @@ fn samples_stand_under_their_query() {
 }
 
 /// Takes frames apart and checks their checksums.
-fn frames(mut bytes: &[u8]) -> Vec<ProtoChunked> {
+pub(super) fn frames(mut bytes: &[u8]) -> Vec<ProtoChunked> {
     let mut all = Vec::new();
     while !bytes.is_empty() {
         let len = prost::decode_length_delimiter(&mut bytes).unwrap();
@@ -185,12 +185,16 @@ fn frames(mut bytes: &[u8]) -> Vec<ProtoChunked> {
     all
 }
 
+fn floats(timestamps_ms: Vec<i64>, values: Vec<f64>) -> SampleBuffer {
+    SampleBuffer { timestamps_ms, values, ..SampleBuffer::default() }
+}
+
 #[test]
 fn a_series_is_streamed_in_chunks_and_frames() {
     let times: Vec<i64> = (0..250).map(|i| i * 15_000).collect();
     let values: Vec<f64> = (0..250).map(f64::from).collect();
     let mut out = Vec::new();
-    StreamedSeries::new().write(3, [("a", "b")], &times, &values, &mut out);
+    StreamedSeries::new().write(3, [("a", "b")], &floats(times, values), &mut out);
     let frames_read = frames(&out);
     assert_eq!((frames_read.len(), frames_read[0].query_index), (1, 3));
     let chunks = &frames_read[0].series[0].chunks;
@@ -199,13 +203,13 @@ fn a_series_is_streamed_in_chunks_and_frames() {
     assert_eq!((chunks[1].min_time, chunks[1].max_time, chunks[1].encoding), (120 * 15_000, 239 * 15_000, 1));
 
     out.clear();
-    StreamedSeries::new().write(0, [("a", "b")], &[], &[], &mut out);
+    StreamedSeries::new().write(0, [("a", "b")], &SampleBuffer::default(), &mut out);
     assert!(out.is_empty(), "no samples, no frame");
 
     // Random bits do not shrink: two hundred thousand values are more than a frame holds.
     let times: Vec<i64> = (0..200_000).collect();
     let values: Vec<f64> = (0..200_000_u64).map(|i| f64::from_bits(i.wrapping_mul(0x9e37_79b9_7f4a_7c15))).collect();
-    StreamedSeries::new().write(0, [("a", "b")], &times, &values, &mut out);
+    StreamedSeries::new().write(0, [("a", "b")], &floats(times.clone(), values), &mut out);
     let frames = frames(&out);
     assert!(frames.len() > 1);
     let read: Vec<i64> =

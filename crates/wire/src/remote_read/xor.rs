@@ -7,6 +7,8 @@
 //! From the third time on, the difference of differences of times has a prefix of bits that tells its width; values are
 //! the exclusive or with the value before, without the zero bits at both ends.
 
+use super::bits::{Bits, XorState};
+
 /// Widths of differences of differences with their prefixes, the narrow ones first.
 const WIDTHS: [(u64, u32, u32); 3] = [(0b10, 2, 14), (0b110, 3, 17), (0b1110, 4, 20)];
 
@@ -26,14 +28,13 @@ pub(super) fn encode(times: &[i64], values: &[f64]) -> Vec<u8> {
             _ => push_difference(&mut bits, delta.wrapping_sub(last_delta)),
         }
         if index == 0 {
-            bits.push(next.to_bits(), 64);
-            value.last = next.to_bits();
+            value.first(&mut bits, *next);
         } else {
-            value.push(&mut bits, next.to_bits());
+            value.push(&mut bits, *next);
         }
         (last_ms, last_delta) = (*time_ms, delta);
     }
-    bits.bytes
+    bits.finish()
 }
 
 fn push_difference(bits: &mut Bits, difference: i64) {
@@ -51,77 +52,6 @@ fn push_difference(bits: &mut Bits, difference: i64) {
             bits.push(0b1111, 4);
             bits.push(difference.cast_unsigned(), 64);
         }
-    }
-}
-
-/// The value before, and the window of bits that the last difference was written with.
-#[derive(Default)]
-struct XorState {
-    last: u64,
-    window: Option<(u32, u32)>,
-}
-
-impl XorState {
-    fn push(&mut self, bits: &mut Bits, value: u64) {
-        let difference = value ^ std::mem::replace(&mut self.last, value);
-        if difference == 0 {
-            return bits.push(0, 1);
-        }
-        // Five bits hold the count.
-        let leading = difference.leading_zeros().min(31);
-        let trailing = difference.trailing_zeros();
-        bits.push(1, 1);
-        match self.window {
-            Some((lead, trail)) if leading >= lead && trailing >= trail => {
-                bits.push(0, 1);
-                bits.push(difference >> trail, 64 - lead - trail);
-            }
-            _ => {
-                let width = 64 - leading - trailing;
-                bits.push(1, 1);
-                bits.push(u64::from(leading), 5);
-                // 64 does not fit six bits and is written as 0.
-                bits.push(u64::from(width), 6);
-                bits.push(difference >> trailing, width);
-                self.window = Some((leading, trailing));
-            }
-        }
-    }
-}
-
-/// Bits, the most significant first.
-#[derive(Default)]
-struct Bits {
-    bytes: Vec<u8>,
-    /// Bits of the last byte that are free.
-    free: u32,
-}
-
-impl Bits {
-    /// Appends the lowest `count` bits.
-    fn push(&mut self, bits: u64, count: u32) {
-        let mut left = count;
-        while left > 0 {
-            if self.free == 0 {
-                self.bytes.push(0);
-                self.free = 8;
-            }
-            let taken = left.min(self.free);
-            let part = (bits >> (left - taken)) as u8 & (u8::MAX >> (8 - taken));
-            if let Some(last) = self.bytes.last_mut() {
-                *last |= part << (self.free - taken);
-            }
-            self.free -= taken;
-            left -= taken;
-        }
-    }
-
-    fn push_varint(&mut self, mut value: u64) {
-        while value >= 0x80 {
-            self.push(value & 0x7f | 0x80, 8);
-            value >>= 7;
-        }
-        self.push(value, 8);
     }
 }
 
