@@ -4,9 +4,10 @@ use std::hash::{BuildHasher, Hasher, RandomState};
 use std::sync::Arc;
 
 use axum::Router;
-use axum::extract::State;
+use axum::extract::{Path, State};
 use axum::response::{IntoResponse, Response};
-use axum::routing::post;
+use axum::routing::{delete, post};
+use bongsu_model::TenantId;
 use http::StatusCode;
 
 use crate::error::{ApiError, ErrorType};
@@ -22,6 +23,7 @@ pub(crate) fn routes() -> Router<Arc<Api>> {
         .route("/admin/tsdb/delete_series", post(delete_series).put(delete_series))
         .route("/admin/tsdb/clean_tombstones", post(clean_tombstones).put(clean_tombstones))
         .route("/admin/tsdb/snapshot", post(snapshot).put(snapshot))
+        .route("/admin/tenants/{tenant}", delete(delete_tenant))
 }
 
 /// Everything in memory goes to blocks.
@@ -55,6 +57,37 @@ async fn delete_series(
         .await
 }
 
+/// Deletes all that there is of a tenant, and answers with the receipt.
+async fn delete_tenant(State(api): State<Arc<Api>>, Path(tenant): Path<String>) -> Result<Response, ApiError> {
+    check_enabled(&api)?;
+    let tenant = TenantId::parse(&tenant).map_err(|error| ApiError::bad_data(error.to_string()))?;
+    let store = api.store.clone();
+    tracing::info!(%tenant, "a tenant is deleted over HTTP");
+    let name = tenant.clone();
+    match work(move || store.delete_tenant(&tenant)).await? {
+        Some(receipt) => Ok(success(&receipt_json(&receipt).to_string())),
+        None => Err(ApiError::new(ErrorType::NotFound, format!("there is no tenant {name}"))),
+    }
+}
+
+/// What a receipt says.
+pub fn receipt_json(receipt: &bongsu_tsdb::Receipt) -> serde_json::Value {
+    let time = |ms: i64| jiff::Timestamp::from_millisecond(ms).map(|time| time.to_string()).unwrap_or_default();
+    let files: Vec<_> =
+        receipt.files.iter().map(|(name, bytes)| serde_json::json!({ "name": name, "bytes": bytes })).collect();
+    serde_json::json!({
+        "tenant": receipt.tenant.as_str(),
+        "asked": time(receipt.asked_ms),
+        "finished": receipt.finished_ms.map(time),
+        "series": receipt.series,
+        "samples": receipt.samples,
+        "bytes": receipt.bytes(),
+        "files": files,
+        "snapshots": receipt.snapshots,
+        "receipt": format!("receipts/{}", receipt.name()),
+    })
+}
+
 /// Takes what was deleted from the disk, of all tenants.
 async fn clean_tombstones(State(api): State<Arc<Api>>) -> Result<Response, ApiError> {
     check_enabled(&api)?;
@@ -81,9 +114,15 @@ fn check_enabled(api: &Api) -> Result<(), ApiError> {
     if api.admin_enabled { Ok(()) } else { Err(ApiError::new(ErrorType::Unavailable, "admin APIs disabled")) }
 }
 
-async fn run(work: impl FnOnce() -> Result<(), bongsu_tsdb::Error> + Send + 'static) -> Result<Response, ApiError> {
-    match tokio::task::spawn_blocking(work).await {
-        Ok(Ok(())) => Ok(StatusCode::NO_CONTENT.into_response()),
+async fn run(action: impl FnOnce() -> Result<(), bongsu_tsdb::Error> + Send + 'static) -> Result<Response, ApiError> {
+    work(action).await.map(|()| StatusCode::NO_CONTENT.into_response())
+}
+
+async fn work<T: Send + 'static>(
+    action: impl FnOnce() -> Result<T, bongsu_tsdb::Error> + Send + 'static,
+) -> Result<T, ApiError> {
+    match tokio::task::spawn_blocking(action).await {
+        Ok(Ok(result)) => Ok(result),
         Ok(Err(error)) => Err(ApiError::new(ErrorType::Internal, error.to_string())),
         Err(panic) => Err(ApiError::new(ErrorType::Internal, panic.to_string())),
     }

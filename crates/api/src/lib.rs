@@ -35,6 +35,7 @@ use axum::middleware::{self, Next};
 use axum::response::Response;
 use axum::routing::{get, post};
 
+pub use admin::receipt_json;
 pub use metrics::METRICS;
 pub use state::{Api, ApiLimits, ApiOptions, BuildInfo, ServerInfo};
 

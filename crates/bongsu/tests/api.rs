@@ -490,6 +490,26 @@ fn prometheus_reads_from_bongsu() {
 }
 
 #[test]
+fn a_tenant_is_deleted_with_a_receipt_only_when_that_is_enabled() {
+    let delete = |f: &Fixture, tenant: &str| {
+        f.http.delete(&format!("{}/api/v1/admin/tenants/{tenant}", f.centre.url)).unwrap()
+    };
+    let f = Fixture::start(&[]);
+    assert_eq!(delete(&f, "anonymous").status, 503);
+    let f = Fixture::start(&["--enable-admin-api"]);
+    f.push(&sample_data(now_ms()));
+    let up = || f.data("/api/v1/query?query=count(up)")["result"].clone();
+    assert_eq!(up()[0]["value"][1], "3");
+    let receipt = delete(&f, "anonymous").json()["data"].clone();
+    assert_eq!((&receipt["tenant"], up()), (&json!("anonymous"), json!([])));
+    assert!(receipt["series"].as_u64().unwrap() > 3 && receipt["finished"].is_string(), "{receipt}");
+    let kept = f.dir.path().join("data").join(receipt["receipt"].as_str().unwrap());
+    let text = std::fs::read_to_string(kept).unwrap();
+    assert!(text.starts_with("bongsu receipt 1\ntenant anonymous\n"), "{text}");
+    assert_eq!((delete(&f, "anonymous").status, delete(&f, "a$b").status), (404, 400));
+}
+
+#[test]
 fn data_is_deleted_and_snapshots_are_taken_only_when_that_is_enabled() {
     let f = Fixture::start(&[]);
     for action in ["delete_series?match[]=up", "clean_tombstones", "snapshot"] {

@@ -1,10 +1,20 @@
 //! The centre's settings: a file, and flags over it.
 
+mod keeping;
+mod tenants;
+
+use std::collections::BTreeMap;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
 
 use bongsu_config::{ByteSize, Duration};
+use bongsu_model::TenantId;
 use serde::{Deserialize, Deserializer, de};
+
+pub(crate) use keeping::rules_yaml;
+pub use keeping::{RetentionRule, SeriesSelector};
+pub use tenants::TenantConfig;
+pub(crate) use tenants::yaml as tenants_yaml;
 
 /// What `bongsu server --config FILE` reads. Every field has a default, unknown ones are errors.
 #[derive(Clone, Debug, Deserialize)]
@@ -18,6 +28,11 @@ pub struct Config {
     pub retention: Duration,
     /// How many bytes of blocks are kept, oldest go first. Default: no bound.
     pub retention_size: Option<ByteSize>,
+    /// Series that are kept for another time; the first rule that a series fulfils counts. Default: none.
+    pub retention_rules: Vec<RetentionRule>,
+    /// Tenants with settings of their own, by id. Default: none.
+    #[serde(deserialize_with = "tenants::by_id")]
+    pub tenants: BTreeMap<TenantId, TenantConfig>,
     /// Whether data may be deleted and snapshots taken over HTTP. Default false.
     pub admin_api: bool,
     /// Which origins' pages may read the API: a regular expression, anchored at both ends. Default `.*`, as in Prometheus.
@@ -35,6 +50,8 @@ impl Default for Config {
             data: PathBuf::from("data"),
             retention: Duration::from_secs(365 * 24 * 3600),
             retention_size: None,
+            retention_rules: Vec::new(),
+            tenants: BTreeMap::new(),
             admin_api: false,
             cors_origin: ".*".to_owned(),
             promql: PromQl::default(),
@@ -164,5 +181,23 @@ mod tests {
         assert_eq!((config.promql.lookback.as_ms(), config.promql.metricsql), (600_000, true));
         let error = load("promql:\n  subquery_step: 0s\n").unwrap_err();
         assert!(error.contains(":2") && error.contains("expected a duration greater than 0"), "{error}");
+    }
+
+    #[test]
+    fn rules_and_tenants_are_read_and_refused_where_they_stand() {
+        let text = "retention_rules:\n- match: '{job=\"debug\"}'\n  keep: 7d\ntenants:\n  a.b:\n    retention: 30d\n    retention_size: 1GB\n";
+        let config = load(text).unwrap();
+        assert_eq!(config.retention_rules[0].series.matchers[0].value(), "debug");
+        let (id, tenant) = config.tenants.first_key_value().unwrap();
+        assert_eq!((id.as_str(), tenant.retention.unwrap().as_ms()), ("a.b", 30 * 86_400_000));
+        for (text, expected) in [
+            ("retention_rules:\n- match: rate(x[5m])\n  keep: 7d\n", "expected a series selector"),
+            ("retention_rules:\n- match: up\n  keep: 0s\n", "expected a duration greater than 0"),
+            ("tenants:\n  a/b: {}\n", "tenant id has the character '/'"),
+            ("tenants:\n  a: {retension: 3d}\n", "did you mean `retention`?"),
+        ] {
+            let error = load(text).unwrap_err();
+            assert!(error.contains(expected), "{error}");
+        }
     }
 }

@@ -1,6 +1,6 @@
 //! The settings in effect as text, for `status/config` and `status/flags`.
 
-use crate::config::Config;
+use crate::config::{self, Config};
 
 /// As a configuration file has them. Nothing of the centre's settings is secret.
 pub(crate) fn yaml(config: &Config) -> String {
@@ -40,6 +40,12 @@ fn settings(config: &Config) -> Vec<(&'static str, String)> {
         ("retention", config.retention.to_string()),
     ];
     settings.extend(config.retention_size.map(|size| ("retention_size", size.to_string())));
+    if !config.retention_rules.is_empty() {
+        settings.push(("retention_rules", config::rules_yaml(&config.retention_rules)));
+    }
+    if !config.tenants.is_empty() {
+        settings.push(("tenants", config::tenants_yaml(&config.tenants)));
+    }
     settings.extend([
         ("admin_api", config.admin_api.to_string()),
         ("cors_origin", quoted(&config.cors_origin)),
@@ -71,7 +77,7 @@ fn settings(config: &Config) -> Vec<(&'static str, String)> {
 }
 
 /// In single quotes, which nothing but themselves needs an escape in.
-fn quoted(text: &str) -> String {
+pub(crate) fn quoted(text: &str) -> String {
     format!("'{}'", text.replace('\'', "''"))
 }
 
@@ -91,6 +97,9 @@ mod tests {
         let mut config = Config { data: "it's here".into(), admin_api: true, ..Config::default() };
         config.limits.query_series = 7;
         config.promql.metricsql = true;
+        let text = "retention_rules: [{match: 'up{job=\"it''s\"}', keep: 7d}]\ntenants: {a: {retention: 30d, retention_size: 1GB}, b: {}}";
+        let read: Config = bongsu_config::parse(text, "keeping").unwrap();
+        (config.retention_rules, config.tenants) = (read.retention_rules, read.tenants);
         let dir = tempfile::tempdir().unwrap();
         let file = dir.path().join("bongsu.yml");
         std::fs::write(&file, yaml(&config)).unwrap();

@@ -14,7 +14,7 @@ use tokio::net::TcpListener;
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
 
-use crate::config::Config;
+use crate::config::{Config, RetentionRule, TenantConfig};
 use crate::describe;
 use crate::disk;
 use crate::maintenance::Maintenance;
@@ -105,6 +105,8 @@ fn store_options(config: &Config, clock: Arc<dyn Clock>, disk: Arc<dyn Disk>) ->
     bongsu_tsdb::Options {
         retention_ms: config.retention.as_ms(),
         retention_bytes: config.retention_size.map(bongsu_config::ByteSize::as_bytes),
+        retention_rules: retention_rules(&config.retention_rules),
+        tenant_retention: config.tenants.iter().map(|(id, tenant)| (id.clone(), tenant_retention(tenant))).collect(),
         limits: bongsu_tsdb::Limits {
             series_per_tenant_max: limits.series_per_tenant,
             label_names_per_series_max: limits.labels_per_series,
@@ -117,6 +119,22 @@ fn store_options(config: &Config, clock: Arc<dyn Clock>, disk: Arc<dyn Disk>) ->
         clock,
         disk,
         ..bongsu_tsdb::Options::new(&config.data)
+    }
+}
+
+fn retention_rules(rules: &[RetentionRule]) -> Vec<bongsu_tsdb::RetentionRule> {
+    let rule = |rule: &RetentionRule| bongsu_tsdb::RetentionRule {
+        matchers: rule.series.matchers.clone(),
+        keep_ms: rule.keep.as_ms(),
+    };
+    rules.iter().map(rule).collect()
+}
+
+fn tenant_retention(tenant: &TenantConfig) -> bongsu_tsdb::TenantRetention {
+    bongsu_tsdb::TenantRetention {
+        retention_ms: tenant.retention.map(bongsu_config::Duration::as_ms),
+        retention_bytes: tenant.retention_size.map(bongsu_config::ByteSize::as_bytes),
+        retention_rules: retention_rules(&tenant.retention_rules),
     }
 }
 

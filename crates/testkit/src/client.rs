@@ -70,6 +70,14 @@ impl Http {
         }
         answer(request.send(body))
     }
+
+    /// DELETE without headers.
+    ///
+    /// # Errors
+    /// When there is no answer.
+    pub fn delete(&self, url: &str) -> Result<Answer, String> {
+        answer(self.0.delete(url).call())
+    }
 }
 
 fn answer(outcome: Result<ureq::http::Response<ureq::Body>, ureq::Error>) -> Result<Answer, String> {

@@ -6,8 +6,9 @@ mod walk;
 use bongsu_model::{Exemplar, FloatHistogram, METRIC_NAME, MetricMetadata, Sample};
 use bongsu_wire::remote_write::{self, DecodeError, SeriesData, WriteRequestBuilder, v2};
 
-use crate::error::Rejections;
+use crate::error::{Refusal, RejectReason, Rejections};
 use crate::record::Protocol;
+use crate::retention::Expiry;
 use crate::span;
 use crate::table::NO_SLOT;
 use starts::Starts;
@@ -124,6 +125,37 @@ impl Batch {
         let start = place.checked_sub(1).map_or(Ends::default(), |before| self.series[before].ends);
         let end = self.series[place].ends;
         u64::from(end.samples - start.samples) + u64::from(end.histograms - start.histograms)
+    }
+
+    /// Refuses the series of which all samples are past the time that a rule keeps them.
+    pub(crate) fn refuse_expired(&mut self, expiry: &Expiry, rejections: &mut Rejections) {
+        if self.min_ms >= expiry.whole_from_ms() {
+            return;
+        }
+        let over: Vec<(usize, i64)> = (0..self.series.len())
+            .filter(|place| self.series[*place].id != NO_SLOT)
+            .filter_map(|place| {
+                let start_ms = expiry.start_of(&span::labels(self.span(&self.series[place])));
+                let newest_ms = self.newest_ms(place)?;
+                (newest_ms < start_ms).then_some((place, newest_ms))
+            })
+            .collect();
+        for (place, newest_ms) in over {
+            let message = format!("the sample at {newest_ms} ms is older than a retention rule keeps this series");
+            let refusal = Refusal::new(RejectReason::SampleTooOld, message);
+            rejections.add(refusal, self.sample_count(place), || span::text(self.span(&self.series[place])));
+            self.series[place].id = NO_SLOT;
+        }
+    }
+
+    /// The time of the newest sample of one of the series.
+    fn newest_ms(&self, place: usize) -> Option<i64> {
+        let start = place.checked_sub(1).map_or(Ends::default(), |before| self.series[before].ends);
+        let end = self.series[place].ends;
+        let floats = &self.samples[start.samples as usize..end.samples as usize];
+        let histograms = &self.histograms[start.histograms as usize..end.histograms as usize];
+        let floats = floats.iter().map(|sample| sample.timestamp_ms);
+        floats.chain(histograms.iter().map(|(time_ms, _)| *time_ms)).max()
     }
 
     /// The series that are taken, with what they have.

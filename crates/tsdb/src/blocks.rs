@@ -5,7 +5,7 @@ use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::sync::atomic::AtomicI64;
+use std::sync::atomic::{AtomicI64, AtomicUsize};
 
 use bongsu_block::Block;
 
@@ -60,13 +60,16 @@ pub(crate) struct StoredBlock {
     pub(crate) block: Arc<Block>,
     /// No merge of this block before this time, after one has failed.
     pub(crate) merge_not_before_ms: AtomicI64,
+    /// Of the times that series are kept, how many are over for this block and were found to be those of no series of it.
+    pub(crate) keeps_looked_for: AtomicUsize,
 }
 
 impl StoredBlock {
     pub(crate) fn open(dir: &Path, name: BlockName) -> Result<Arc<Self>, bongsu_block::Error> {
         let path = dir.join(name.to_string());
         let block = Block::open(&path)?;
-        Ok(Arc::new(Self { name, path, block, merge_not_before_ms: AtomicI64::new(i64::MIN) }))
+        let (merge_not_before_ms, keeps_looked_for) = (AtomicI64::new(i64::MIN), AtomicUsize::new(0));
+        Ok(Arc::new(Self { name, path, block, merge_not_before_ms, keeps_looked_for }))
     }
 
     pub(crate) fn size_bytes(&self) -> u64 {

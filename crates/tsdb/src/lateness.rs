@@ -32,6 +32,17 @@ impl Default for Record {
 }
 
 impl Lateness {
+    /// A record in which everything has changed after the change of a number.
+    pub(crate) fn after(last: u64) -> Self {
+        let changes = VecDeque::from([(last + 1, i64::MIN)]);
+        Self(Mutex::new(Record { relied_ms: i64::MIN, last: last + 1, changes }))
+    }
+
+    /// Number of the last change.
+    pub(crate) fn last(&self) -> u64 {
+        self.0.lock().last
+    }
+
     /// Begins to record changes of samples up to a time, inclusive. Returns a mark: what is read after this call is out of date from
     /// [`changed_since`](Self::changed_since) that mark on.
     pub(crate) fn rely_until(&self, until_ms: i64) -> u64 {
@@ -91,6 +102,17 @@ mod tests {
         assert_eq!((since(first), since(second), since(third)), (50, 60, 60));
         lateness.changed(i64::MIN);
         assert_eq!((since(first), since(second), since(third)), (i64::MIN, i64::MIN, i64::MIN));
+    }
+
+    #[test]
+    fn a_later_tenant_of_the_same_name_has_changed_for_all_marks_of_the_one_before() {
+        let before = Lateness::default();
+        before.rely_until(10);
+        before.changed(5);
+        let mark = before.rely_until(10);
+        let later = Lateness::after(before.last());
+        assert_eq!(later.changed_since(mark), i64::MIN);
+        assert_eq!(later.changed_since(later.rely_until(10)), i64::MAX);
     }
 
     #[test]

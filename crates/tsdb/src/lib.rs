@@ -26,6 +26,7 @@ mod span;
 mod table;
 
 mod blocks;
+mod departure;
 mod files;
 mod flush;
 mod merge;
@@ -41,9 +42,10 @@ mod holdings;
 mod reader;
 mod stats;
 
+pub use departure::Receipt;
 pub use error::{Error, RejectReason, Rejected, WriteError, WriteErrorKind};
 pub use holdings::{HeldBlock, Holdings};
-pub use options::{Limits, Options};
+pub use options::{Limits, Options, RetentionRule, TenantRetention};
 pub use reader::{Counted, HeadStats, Reader};
 pub use record::Protocol;
 pub use stats::Stats;

@@ -15,6 +15,7 @@ use bongsu_model::Labels;
 use crate::blocks::{BlockName, StoredBlock};
 use crate::error::Error;
 use crate::partition::Partition;
+use crate::retention::trim;
 use crate::store::Inner;
 use crate::tenant::Tenant;
 use crate::tombstones::{self, Deleted};
@@ -49,7 +50,9 @@ impl Inner {
         let now_ms = self.options.clock.now_ms();
         for tenant in self.tenants.all() {
             let blocks = Arc::clone(&tenant.state.read().blocks);
-            let Some(plan) = plan(&blocks, &tenant.unopened, now_ms) else { continue };
+            let trim = || self.plan_trim(&tenant, &blocks, now_ms);
+            let Some(plan) = plan(&blocks, &tenant.unopened, now_ms).or_else(trim) else { continue };
+            let is_stopped = || is_stopped() || tenant.is_leaving.load(Ordering::Relaxed);
             return match self.carry_out(&tenant, &plan, now_ms, &is_stopped) {
                 Err(Error::Block(bongsu_block::Error::Cancelled { .. })) => Ok(false),
                 outcome => outcome.inspect_err(|_| plan.put_off(now_ms)).map(|()| true),
@@ -63,13 +66,22 @@ impl Inner {
         let _ = tenant.sweep();
         let name = name_of(plan.partition, &plan.inputs);
         let effort = if plan.level == CLOSED_LEVEL { Effort::Small } else { Effort::Fast };
-        let start_ms_min = self.delete_before_ms(now_ms);
+        let expiry = self.expired(&tenant.id, now_ms);
+        let start_ms_min = expiry.first_ms();
+        let first_ms = plan.inputs.iter().map(|input| input.block.meta().min_time_ms).min().unwrap_or(i64::MAX);
+        let may_be_over = first_ms < expiry.whole_from_ms();
         let disk = Arc::clone(&self.files.0);
         let options = WriteOptions { effort, level: plan.level, start_ms_min, disk, ..WriteOptions::default() };
         let inputs: Vec<_> = plan.inputs.iter().map(|stored| Arc::clone(&stored.block)).collect();
         let tombstones = Arc::clone(&tenant.state.read().tombstones);
         let deleted: Vec<_> = plan.inputs.iter().map(|stored| Deleted::of(&tombstones, stored)).collect();
-        let removed = |place: usize, labels: &Labels| deleted[place].ranges(labels);
+        let removed = |place: usize, labels: &Labels| {
+            let mut ranges = deleted[place].ranges(labels);
+            if may_be_over {
+                ranges.extend(expiry.start_of(labels).checked_sub(1).map(|last_ms| (i64::MIN, last_ms)));
+            }
+            ranges
+        };
         let path = tenant.dir.join(name.to_string());
         let sealed = bongsu_block::merge_without(&inputs, &path, options, &removed, is_stopped)?;
         let _leaving = self.leaving.lock();
@@ -119,6 +131,23 @@ impl Inner {
     }
 }
 
+impl Inner {
+    /// Writes a block anew that has series past their time.
+    fn plan_trim(&self, tenant: &Tenant, blocks: &[Arc<StoredBlock>], now_ms: i64) -> Option<Plan> {
+        let block = trim::next(blocks, &self.expired(&tenant.id, now_ms), |block| block.is_put_off(now_ms))?;
+        let (partition, level) = (block.name.partition, block.block.meta().level);
+        Some(Plan { partition, inputs: vec![block], level })
+    }
+}
+
+impl StoredBlock {
+    fn is_put_off(&self, now_ms: i64) -> bool {
+        let not_before_ms = self.merge_not_before_ms.load(Ordering::Relaxed);
+        // A clock that was set back must not put it off for long.
+        now_ms < not_before_ms && now_ms.saturating_add(RETRY_MS) >= not_before_ms
+    }
+}
+
 impl Plan {
     /// A damaged block or a full disk must not keep other blocks from being merged.
     fn put_off(&self, now_ms: i64) {
@@ -128,11 +157,7 @@ impl Plan {
     }
 
     fn is_put_off(&self, now_ms: i64) -> bool {
-        self.inputs.iter().any(|input| {
-            let not_before_ms = input.merge_not_before_ms.load(Ordering::Relaxed);
-            // A clock that was set back must not put it off for long.
-            now_ms < not_before_ms && now_ms.saturating_add(RETRY_MS) >= not_before_ms
-        })
+        self.inputs.iter().any(|input| input.is_put_off(now_ms))
     }
 }
 

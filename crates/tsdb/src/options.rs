@@ -1,10 +1,11 @@
 //! What a store is opened with.
 
+use std::collections::HashMap;
 use std::path::PathBuf;
 use std::sync::Arc;
 
 use bongsu_disk::{Disk, OsDisk};
-use bongsu_model::{Clock, SystemClock};
+use bongsu_model::{Clock, Matcher, SystemClock, TenantId};
 
 /// Where a store lives and what bounds it.
 #[derive(Clone)]
@@ -15,6 +16,10 @@ pub struct Options {
     pub retention_ms: i64,
     /// Above this many bytes of blocks the oldest ones are deleted, those of all tenants together.
     pub retention_bytes: Option<u64>,
+    /// Series that are kept for another time; the first rule that a series fulfils counts.
+    pub retention_rules: Vec<RetentionRule>,
+    /// Tenants with bounds of their own.
+    pub tenant_retention: HashMap<TenantId, TenantRetention>,
     /// The head goes to blocks when its oldest sample came this long ago.
     pub flush_interval_ms: i64,
     /// ... or when this many bytes of log stand for it, which bounds the time of a restart.
@@ -39,6 +44,8 @@ impl Options {
             dir: dir.into(),
             retention_ms: 15 * 24 * 3_600_000,
             retention_bytes: None,
+            retention_rules: Vec::new(),
+            tenant_retention: HashMap::new(),
             flush_interval_ms: 5 * 60_000,
             flush_log_bytes: 1 << 30,
             flush_head_bytes: 512 << 20,
@@ -48,6 +55,26 @@ impl Options {
             clock: Arc::new(SystemClock),
         }
     }
+}
+
+/// Series that are kept for another time than the rest.
+#[derive(Clone, Debug)]
+pub struct RetentionRule {
+    /// Conditions on the labels that all have to hold; without any, the rule is about all series.
+    pub matchers: Vec<Matcher>,
+    /// How long their samples are kept, from their own time, milliseconds.
+    pub keep_ms: i64,
+}
+
+/// What one tenant has in place of what is set for all.
+#[derive(Clone, Debug, Default)]
+pub struct TenantRetention {
+    /// In place of [`Options::retention_ms`].
+    pub retention_ms: Option<i64>,
+    /// Above this many bytes of blocks the tenant's oldest ones are deleted; [`Options::retention_bytes`] holds besides.
+    pub retention_bytes: Option<u64>,
+    /// Looked at before [`Options::retention_rules`].
+    pub retention_rules: Vec<RetentionRule>,
 }
 
 /// What a tenant may use. Requests within the bounds are kept when a lower bound comes later: limits meet new data only.

@@ -47,7 +47,7 @@ impl Reader {
     #[must_use]
     pub fn exemplars(&self, matcher_sets: &[Vec<Matcher>], start_ms: i64, end_ms: i64) -> Vec<(Labels, Vec<Exemplar>)> {
         let Some(tenant) = self.inner.tenants.get(&self.tenant) else { return Vec::new() };
-        let start_ms = start_ms.max(self.oldest_ms());
+        let start_ms = start_ms.max(self.first_ms());
         // Matching takes a while: not with the lock that writers wait for.
         let mut series = tenant.exemplars.lock().series();
         series.retain(|labels| matches_any(labels, matcher_sets));
@@ -75,14 +75,21 @@ impl Reader {
 
     fn selected(&self, selection: &Selection) -> Result<Selected, SourceError> {
         let Some(tenant) = self.inner.tenants.get(&self.tenant) else { return Ok(Selected::default()) };
-        let start_ms = selection.start_ms.max(self.oldest_ms());
-        Selected::new(&tenant, &Selection { start_ms, ..selection.clone() })
+        let hidden = self.inner.hidden(&self.tenant);
+        let start_ms = selection.start_ms.max(hidden.first_ms());
+        Selected::new(&tenant, &Selection { start_ms, ..selection.clone() }, hidden)
     }
 
-    /// The first time that is read, which moves on with the clock: what is older is on its way out.
+    /// The first time from which on every series is read, which moves on with the clock: of what is older, some is on its
+    /// way out.
     #[must_use]
     pub fn oldest_ms(&self) -> i64 {
-        self.inner.cutoff_ms(self.inner.options.clock.now_ms())
+        self.inner.hidden(&self.tenant).whole_from_ms()
+    }
+
+    /// The first time that is read of any series.
+    fn first_ms(&self) -> i64 {
+        self.inner.hidden(&self.tenant).first_ms()
     }
 }
 

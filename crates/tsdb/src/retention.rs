@@ -1,28 +1,36 @@
-//! Retention: blocks go whole, by age and by total size.
+//! Retention: blocks go whole, by age and by total size; series that a rule keeps for less leave with a merge.
 
+mod policy;
+pub(crate) mod trim;
+
+use std::collections::HashMap;
 use std::sync::Arc;
+
+use bongsu_model::TenantId;
 
 use crate::blocks::StoredBlock;
 use crate::error::Error;
+use crate::files::Files;
 use crate::store::Inner;
 use crate::tenant::Tenant;
 
+pub(crate) use policy::{Expiry, Policies};
+
 impl Inner {
-    /// The first time that is kept.
-    pub(crate) fn cutoff_ms(&self, now_ms: i64) -> i64 {
-        now_ms.saturating_sub(self.options.retention_ms)
+    /// What readers of a tenant do not see any more.
+    pub(crate) fn hidden(&self, tenant: &TenantId) -> Expiry {
+        Expiry::for_readers(self.policies.get(tenant), self.options.clock.now_ms())
     }
 
-    /// The first time whose samples stay on disk: the cutoff, if the newest sample of the store agrees that it is that late.
-    pub(crate) fn delete_before_ms(&self, now_ms: i64) -> i64 {
-        let cutoff_ms = self.cutoff_ms(now_ms);
-        if self.newest_ms().is_some_and(|newest_ms| newest_ms >= cutoff_ms) { cutoff_ms } else { i64::MIN }
+    /// What of a tenant may go from the disk.
+    pub(crate) fn expired(&self, tenant: &TenantId, now_ms: i64) -> Expiry {
+        Expiry::for_disk(self.policies.get(tenant), now_ms, self.newest_ms())
     }
 
-    /// Whether no sample is newer than the cutoff, as with a clock that is wrong.
+    /// Whether no sample is newer than the retention, as with a clock that is wrong.
     pub(crate) fn all_are_past_their_time(&self) -> bool {
-        let cutoff_ms = self.cutoff_ms(self.options.clock.now_ms());
-        self.newest_ms().is_some_and(|newest_ms| newest_ms < cutoff_ms)
+        let start_ms = self.options.clock.now_ms().saturating_sub(self.options.retention_ms);
+        self.newest_ms().is_some_and(|newest_ms| newest_ms < start_ms)
     }
 
     fn newest_ms(&self) -> Option<i64> {
@@ -39,31 +47,80 @@ impl Inner {
     /// and keeps no other one.
     pub(crate) fn enforce_retention(&self) -> Result<usize, Error> {
         let _leaving = self.leaving.lock();
-        let cutoff_ms = self.delete_before_ms(self.options.clock.now_ms());
-        let mut all: Vec<(Arc<Tenant>, Arc<StoredBlock>)> = Vec::new();
+        let (now_ms, newest_ms) = (self.options.clock.now_ms(), self.newest_ms());
+        let mut all: Vec<Candidate> = Vec::new();
         for tenant in self.tenants.all() {
+            let expiry = Expiry::for_disk(self.policies.get(&tenant.id), now_ms, newest_ms);
             let blocks = Arc::clone(&tenant.state.read().blocks);
-            all.extend(blocks.iter().map(|block| (Arc::clone(&tenant), Arc::clone(block))));
+            all.extend(blocks.iter().map(|block| Candidate {
+                tenant: Arc::clone(&tenant),
+                block: Arc::clone(block),
+                start_ms: expiry.first_ms(),
+                tenant_bytes_max: expiry.policy().bytes_max,
+            }));
         }
-        all.sort_by_key(|(_, block)| block.max_time_ms());
-        let mut total_bytes: u64 = all.iter().map(|(_, block)| block.size_bytes()).sum();
+        all.sort_by_key(|one| one.block.max_time_ms());
+        let mut sizes = Sizes::of(&all);
         let (mut dropped, mut outcome) = (0, Ok(()));
-        for (tenant, block) in all {
-            let expired = block.max_time_ms() < cutoff_ms;
-            let beyond = self.options.retention_bytes.is_some_and(|bytes_max| total_bytes > bytes_max);
-            if !expired && !beyond {
-                break;
+        for one in all {
+            if one.block.max_time_ms() < one.start_ms || sizes.are_beyond(&one, self.options.retention_bytes) {
+                let deleted = one.delete(&self.files);
+                dropped += usize::from(deleted.is_ok());
+                if deleted.is_ok() {
+                    sizes.take(&one);
+                }
+                outcome = outcome.and(deleted);
             }
-            let deleted = block.delete(&self.files).and_then(|()| {
-                tenant.replace(&[Arc::clone(&block)], None);
-                tenant.lateness.changed(i64::MIN);
-                total_bytes -= block.size_bytes();
-                dropped += 1;
-                self.files.sync_dir(&tenant.dir)
-            });
-            outcome = outcome.and(deleted);
         }
         self.counters.dropped_blocks.add(dropped as u64);
         outcome.map(|()| dropped)
+    }
+}
+
+/// A block that retention looks at.
+struct Candidate {
+    tenant: Arc<Tenant>,
+    block: Arc<StoredBlock>,
+    /// Older blocks go.
+    start_ms: i64,
+    tenant_bytes_max: Option<u64>,
+}
+
+impl Candidate {
+    fn delete(&self, files: &Files) -> Result<(), Error> {
+        self.block.delete(files)?;
+        self.tenant.replace(&[Arc::clone(&self.block)], None);
+        self.tenant.lateness.changed(i64::MIN);
+        files.sync_dir(&self.tenant.dir)
+    }
+}
+
+/// Bytes of blocks.
+struct Sizes {
+    all: u64,
+    by_tenant: HashMap<TenantId, u64>,
+}
+
+impl Sizes {
+    fn of(all: &[Candidate]) -> Self {
+        let mut sizes = Self { all: 0, by_tenant: HashMap::new() };
+        for one in all {
+            sizes.all += one.block.size_bytes();
+            *sizes.by_tenant.entry(one.tenant.id.clone()).or_default() += one.block.size_bytes();
+        }
+        sizes
+    }
+
+    fn are_beyond(&self, one: &Candidate, bytes_max: Option<u64>) -> bool {
+        let of_tenant = self.by_tenant.get(&one.tenant.id).copied().unwrap_or(0);
+        bytes_max.is_some_and(|bytes_max| self.all > bytes_max)
+            || one.tenant_bytes_max.is_some_and(|bytes_max| of_tenant > bytes_max)
+    }
+
+    fn take(&mut self, one: &Candidate) {
+        self.all -= one.block.size_bytes();
+        if let Some(of_tenant) = self.by_tenant.get_mut(&one.tenant.id) {
+            *of_tenant -= one.block.size_bytes();
+        }
     }
 }

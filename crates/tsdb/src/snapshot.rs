@@ -3,6 +3,7 @@
 use std::io;
 use std::path::Path;
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 
 use crate::error::Error;
 use crate::store::{Inner, Store};
@@ -52,6 +53,9 @@ impl Inner {
         }
         // No block leaves meanwhile.
         let _leaving = self.leaving.lock();
+        if tenant.is_leaving.load(Ordering::Relaxed) {
+            return Ok(());
+        }
         let blocks = Arc::clone(&tenant.state.read().blocks);
         blocks.iter().try_for_each(|block| {
             let link = self.files.0.link(&block.path, &target.join(block.name.to_string()));

@@ -6,17 +6,19 @@ use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering};
 
-use bongsu_log::{Commit, Log, Recovery};
+use bongsu_log::{Commit, Log, Position, Recovery};
 use bongsu_model::TenantId;
 use parking_lot::{Mutex, RwLock};
 
 use crate::batch::{Batch, TimeBounds};
+use crate::departure::{self, Departure};
 use crate::error::{Error, Rejected, Rejections, WriteError, WriteErrorKind};
 use crate::files::Files;
 use crate::flush::FlushNumbers;
 use crate::options::{Limits, Options};
 use crate::reader::Reader;
 use crate::record::{self, Protocol, RecordHeader};
+use crate::retention::{Expiry, Policies};
 use crate::stats::{Counters, Stats};
 use crate::tenant::Applied;
 use crate::tenants::Tenants;
@@ -37,6 +39,8 @@ pub struct Store {
 pub(crate) struct Inner {
     pub(crate) options: Options,
     pub(crate) files: Files,
+    /// How long what is kept.
+    pub(crate) policies: Policies,
     pub(crate) log: Log,
     pub(crate) tenants: Tenants,
     /// Held shared from the log to the head, and alone for the moment in which log and heads are cut at the same place.
@@ -49,6 +53,8 @@ pub(crate) struct Inner {
     pub(crate) leaving: Mutex<()>,
     /// Held while a list of tombstones changes.
     pub(crate) deleting: Mutex<()>,
+    /// Deletions of tenants that are not done.
+    pub(crate) departures: Mutex<Vec<Departure>>,
     /// No merge goes on.
     pub(crate) merges_stopped: AtomicBool,
     pub(crate) counters: Counters,
@@ -133,9 +139,10 @@ impl Store {
         files.create_dir_all(&options.dir.join("log"))?;
         let tenants = Tenants::new(files.clone(), options.dir.join("tenants"), options.limits.exemplars_per_tenant_max);
         let mut replay = Replay::new(&options, &tenants);
-        let opened = Log::open(&options.dir.join("log"), options.log.clone(), &mut |_, bytes| replay.take(bytes));
+        let opened = Log::open(&options.dir.join("log"), options.log.clone(), &mut |at, bytes| replay.take(at, bytes));
         let (log, recovery) = opened?;
-        let Replay { mut report, mut last_flush, failure, .. } = replay;
+        replay.load_departures();
+        let Replay { mut report, mut last_flush, failure, departures, .. } = replay;
         if let Some(failure) = failure {
             return Err(failure);
         }
@@ -144,6 +151,7 @@ impl Store {
         let flushing = FlushNumbers::new(last_flush.map_or(0, |flush| flush + 1));
         let log_cut = AtomicU64::new(log.start().0);
         let inner = Inner {
+            policies: Policies::of(&options),
             options,
             files,
             log,
@@ -153,6 +161,7 @@ impl Store {
             merging: Mutex::new(()),
             leaving: Mutex::new(()),
             deleting: Mutex::new(()),
+            departures: Mutex::new(departures.unwrap_or_default()),
             merges_stopped: AtomicBool::new(false),
             counters: Counters::default(),
             log_cut,
@@ -233,6 +242,7 @@ impl Store {
     pub fn maintain(&self) -> Result<Maintained, Error> {
         let dropped_blocks = self.inner.enforce_retention();
         let flushed = self.inner.flush_if_due()?;
+        self.inner.finish_departures()?;
         let retention_waits = self.inner.all_are_past_their_time();
         Ok(Maintained { flushed, dropped_blocks: dropped_blocks?, retention_waits })
     }
@@ -276,7 +286,8 @@ impl Inner {
         self.check_room()?;
         let now_ms = self.options.clock.now_ms();
         let max_ms = limits.future_ms_max.map_or(i64::MAX, |ahead_ms| now_ms.saturating_add(ahead_ms));
-        let bounds = TimeBounds { min_ms: self.cutoff_ms(now_ms), max_ms };
+        let hidden = Expiry::for_readers(self.policies.get(tenant), now_ms);
+        let bounds = TimeBounds { min_ms: hidden.first_ms(), max_ms };
         let mut rejections = Rejections::default();
         batch.decode(protocol, body, limits.request_decoded_bytes_max, bounds, &mut rejections)?;
 
@@ -285,6 +296,7 @@ impl Inner {
         let tenant = self.tenants.for_write(tenant, limits.tenants_max)?;
         let turn = tenant.turn.lock();
         tenant.resolve(batch, Some(limits), &mut rejections);
+        batch.refuse_expired(&hidden, &mut rejections);
         self.counters.count_rejected(&rejections);
         if batch.taken().next().is_none() && batch.metadata.is_empty() {
             self.counters.dropped_exemplars.add(batch.dropped_exemplars);
@@ -400,7 +412,11 @@ enum FlushDue {
 
 /// Brings the log's requests back into the heads. Limits are not asked again: what was taken stays.
 struct Replay<'a> {
+    files: Files,
+    dir: &'a Path,
     tenants: &'a Tenants,
+    /// Deletions of tenants that a crash interrupted; looked up once the log has its lock.
+    departures: Option<Vec<Departure>>,
     limits: &'a Limits,
     bounds: TimeBounds,
     batch: Batch,
@@ -412,7 +428,10 @@ struct Replay<'a> {
 impl<'a> Replay<'a> {
     fn new(options: &'a Options, tenants: &'a Tenants) -> Self {
         Self {
+            files: Files(Arc::clone(&options.disk)),
+            dir: &options.dir,
             tenants,
+            departures: None,
             limits: &options.limits,
             // What was taken stays, whatever the clock says at boot. Retention deletes it with its block.
             bounds: TimeBounds { min_ms: i64::MIN, max_ms: i64::MAX },
@@ -423,11 +442,21 @@ impl<'a> Replay<'a> {
         }
     }
 
-    fn take(&mut self, bytes: &[u8]) {
+    fn load_departures(&mut self) {
+        if self.departures.is_none() && self.failure.is_none() {
+            match departure::open_all(&self.files, self.dir, &mut self.report.damaged) {
+                Ok(departures) => self.departures = Some(departures),
+                Err(error) => self.failure = Some(error),
+            }
+        }
+    }
+
+    fn take(&mut self, position: Position, bytes: &[u8]) {
+        self.load_departures();
         if self.failure.is_some() {
             return;
         }
-        if let Err(reason) = self.apply(bytes) {
+        if let Err(reason) = self.apply(position, bytes) {
             self.report.unusable_records += 1;
             if self.report.damaged.len() < REPORTED_MAX {
                 self.report.damaged.push(format!("log record: {reason}"));
@@ -435,8 +464,11 @@ impl<'a> Replay<'a> {
         }
     }
 
-    fn apply(&mut self, bytes: &[u8]) -> Result<(), String> {
+    fn apply(&mut self, position: Position, bytes: &[u8]) -> Result<(), String> {
         let record = record::decode(bytes)?;
+        if self.departures.iter().flatten().any(|departure| departure.takes(&record.tenant, position)) {
+            return Ok(());
+        }
         let mut ignored = Rejections::default();
         let decoded = self.batch.decode(record.protocol, record.body, usize::MAX, self.bounds, &mut ignored);
         decoded.map_err(|error| error.to_string())?;

@@ -2,6 +2,7 @@
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 
 use bongsu_log::Position;
 use bongsu_model::TenantId;
@@ -45,6 +46,8 @@ pub(crate) struct Tenant {
     leftovers: Mutex<Vec<PathBuf>>,
     /// Blocks that are on disk and take no part; see [`blocks::Found`].
     pub(crate) unopened: Vec<BlockName>,
+    /// It is being deleted: its merges give up.
+    pub(crate) is_leaving: AtomicBool,
 }
 
 /// Where samples can be. A sample is in exactly one of them, or in two with the same value.
@@ -100,8 +103,10 @@ impl Tenant {
         let exemplars = load(&dir.join(EXEMPLARS_FILE), damaged, |bytes| exemplars::file::decode(bytes, exemplars_max));
         let (metadata, exemplars) = (Mutex::new(metadata), Mutex::new(exemplars));
         let (files, turn, state, unopened) = (files.clone(), Mutex::new(()), RwLock::new(state), found.unopened);
-        let (lateness, leftovers) = (Lateness::default(), Mutex::default());
-        Ok((Self { id, dir, files, turn, state, metadata, exemplars, lateness, leftovers, unopened }, last_flush))
+        let (lateness, leftovers, is_leaving) = (Lateness::default(), Mutex::default(), AtomicBool::new(false));
+        let tenant =
+            Self { id, dir, files, turn, state, metadata, exemplars, lateness, leftovers, unopened, is_leaving };
+        Ok((tenant, last_flush))
     }
 
     /// Writes the files of metadata and of exemplars when there is something new.

@@ -10,6 +10,7 @@ use parking_lot::{Mutex, RwLock};
 
 use crate::error::{Error, WriteError, WriteErrorKind};
 use crate::files::Files;
+use crate::lateness::Lateness;
 use crate::tenant::Tenant;
 
 /// See the module's text.
@@ -20,13 +21,25 @@ pub(crate) struct Tenants {
     /// Exemplars that each may keep.
     exemplars_max: usize,
     by_id: RwLock<HashMap<TenantId, Arc<Tenant>>>,
+    /// Tenants that were deleted since the start.
+    deleted: Mutex<HashMap<TenantId, Gone>>,
     /// Held for the first request of a new tenant, so that there is one of each.
     pub(crate) founding: Mutex<()>,
 }
 
+/// A deleted tenant.
+#[derive(Clone, Copy, Debug)]
+struct Gone {
+    /// Number of its last change: who kept an answer of it must not take that for one of a later tenant of the same name.
+    last_change: u64,
+    /// Its files are gone.
+    is_cleared: bool,
+}
+
 impl Tenants {
     pub(crate) fn new(files: Files, dir: PathBuf, exemplars_max: usize) -> Self {
-        Self { files, dir, exemplars_max, by_id: RwLock::default(), founding: Mutex::default() }
+        let (by_id, deleted, founding) = (RwLock::default(), Mutex::default(), Mutex::default());
+        Self { files, dir, exemplars_max, by_id, deleted, founding }
     }
 
     pub(crate) fn get(&self, id: &TenantId) -> Option<Arc<Tenant>> {
@@ -50,8 +63,31 @@ impl Tenants {
             let message = format!("new tenant {id} is beyond the limit of {tenants_max} tenants");
             return Err(WriteError::new(WriteErrorKind::Limit, message));
         }
+        let gone = self.deleted.lock().get(id).copied();
+        if gone.is_some_and(|gone| !gone.is_cleared) {
+            let message = format!("tenant {id} is being deleted");
+            return Err(WriteError::new(WriteErrorKind::Unavailable, message));
+        }
         let opened = Tenant::open(id.clone(), &self.files, &self.dir, self.exemplars_max, &mut Vec::new());
-        opened.map(|(tenant, _)| Arc::new(tenant)).map_err(|error| WriteError::new(WriteErrorKind::Unavailable, error))
+        let (mut tenant, _) = opened.map_err(|error| WriteError::new(WriteErrorKind::Unavailable, error))?;
+        if let Some(gone) = gone {
+            tenant.lateness = Lateness::after(gone.last_change);
+        }
+        Ok(Arc::new(tenant))
+    }
+
+    /// Forgets a tenant. Its next request is refused until [`cleared`](Self::cleared), and then makes a new one.
+    pub(crate) fn forget(&self, tenant: &Tenant) {
+        let gone = Gone { last_change: tenant.lateness.last(), is_cleared: false };
+        self.deleted.lock().insert(tenant.id.clone(), gone);
+        self.by_id.write().remove(&tenant.id);
+    }
+
+    /// There is nothing left of a forgotten tenant that a new one of its name could find.
+    pub(crate) fn cleared(&self, id: &TenantId) {
+        if let Some(gone) = self.deleted.lock().get_mut(id) {
+            gone.is_cleared = true;
+        }
     }
 
     /// Makes a tenant known.

@@ -9,6 +9,7 @@ use std::fs;
 use std::io;
 use std::path::Path;
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 
 use bongsu_model::{Labels, MatchOp, Matcher, SampleBuffer, TenantId};
 
@@ -136,6 +137,9 @@ impl Inner {
         self.flush()?;
         // From the number of the last flush to the published tombstone no merge ends: see `are_missed`.
         let _leaving = self.leaving.lock();
+        if tenant.is_leaving.load(Ordering::Relaxed) {
+            return Ok(());
+        }
         let blocks = Arc::clone(&tenant.state.read().blocks);
         let Some(last_flush) = blocks.iter().map(|block| block.name.last_flush).max() else { return Ok(()) };
         let tombstone = Tombstone { matchers: matchers.to_vec(), start_ms, end_ms, last_flush };

@@ -129,7 +129,7 @@ impl Reader {
     ) -> Result<(), SourceError> {
         let Some(tenant) = self.inner.tenants.get(&self.tenant) else { return Ok(()) };
         let blocks = Arc::clone(&tenant.state.read().blocks);
-        let start_ms = start_ms.max(self.oldest_ms());
+        let start_ms = start_ms.max(self.first_ms());
         blocks.iter().filter(|block| block.overlaps(start_ms, end_ms)).try_for_each(take)
     }
 }

@@ -10,6 +10,7 @@ use super::source_error;
 use crate::blocks::StoredBlock;
 use crate::chunk::{Chunk, LateMaps, View};
 use crate::head::Frozen;
+use crate::retention::Expiry;
 use crate::span;
 use crate::table::{Order, Table};
 use crate::tenant::Tenant;
@@ -24,6 +25,8 @@ const COPY_SERIES: usize = 1024;
 pub(crate) struct Selected {
     start_ms: i64,
     end_ms: i64,
+    /// What is past its time, where that is not the same of all series.
+    hidden: Option<Expiry>,
     /// In order of labels.
     places: Vec<Place>,
     /// Those of one place stand together, in the order of their sources.
@@ -75,8 +78,9 @@ enum Samples {
 }
 
 impl Selected {
-    pub(crate) fn new(tenant: &Tenant, selection: &Selection) -> Result<Self, SourceError> {
-        let mut selected = Self { start_ms: selection.start_ms, end_ms: selection.end_ms, ..Self::default() };
+    pub(crate) fn new(tenant: &Tenant, selection: &Selection, hidden: Expiry) -> Result<Self, SourceError> {
+        let hidden = (selection.start_ms < hidden.whole_from_ms()).then_some(hidden);
+        let mut selected = Self { start_ms: selection.start_ms, end_ms: selection.end_ms, hidden, ..Self::default() };
         if selection.start_ms > selection.end_ms {
             return Ok(selected);
         }
@@ -104,10 +108,11 @@ impl Selected {
         let block = &stored.block;
         let hits = block.select(&selection.matchers).map_err(|error| source_error(&error))?;
         check_count(hits.len(), selection.series_max)?;
-        let source = self.sources.len() as u32;
+        let (source, hidden) = (self.sources.len() as u32, self.hidden.clone());
         found.parts.reserve(hits.len());
         block.each_labels(&hits, |series, labels| {
-            if deleted.is_whole(&labels, stored) {
+            let is_over = |hidden: &Expiry| hidden.start_of(&labels) > stored.max_time_ms();
+            if deleted.is_whole(&labels, stored) || hidden.as_ref().is_some_and(is_over) {
                 return Ok(());
             }
             found.push(labels, Part { source, series }).map_err(Halt::Limit)
@@ -174,7 +179,8 @@ impl Selected {
     }
 
     fn read_part(&self, part: Part, labels: &Labels, buffer: &mut SampleBuffer) -> Result<(), SourceError> {
-        let (start_ms, end_ms) = (self.start_ms, self.end_ms);
+        let start_ms = self.hidden.as_ref().map_or(self.start_ms, |hidden| hidden.start_of(labels).max(self.start_ms));
+        let end_ms = self.end_ms;
         match &self.sources[part.source as usize] {
             Samples::Block(stored, deleted) => {
                 let read = |buffer: &mut SampleBuffer| stored.block.read(part.series, start_ms, end_ms, buffer);
