@@ -31,6 +31,9 @@ export interface Answer<T> {
 }
 
 export interface BuildInfo {
+  /** Who answers and in which version, when it is not Prometheus: `version` is then that of the API spoken. */
+  application?: string;
+  applicationVersion?: string;
   version: string;
   revision?: string;
   branch?: string;

@@ -101,7 +101,7 @@ export function deepest(blocks: readonly StoredBlock[]): number {
   return most;
 }
 
-const TICK_HOURS = [1, 2, 3, 6, 12, 24, 48, 7 * 24, 14 * 24, 28 * 24, 91 * 24, 365 * 24];
+const TICK_HOURS = [1, 2, 3, 6, 12, 24, 48, 96, 7 * 24, 14 * 24, 28 * 24, 91 * 24, 365 * 24];
 
 /** Round times of the zone within the range, at most `most` of them; seconds. */
 export function timeTicks(range: TimeRange, most: number, zone: Zone): number[] {

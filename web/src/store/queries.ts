@@ -15,7 +15,7 @@ export const STORE_PANELS: readonly PanelSpec[] = [
   {
     id: 'storeSeries', unit: 'short', min: 0,
     queries: [
-      { expr: 'sum(bongsu_store_head_active_series{$host})', name: 'active', hue: 'green' },
+      { expr: 'sum(bongsu_store_head_active_series{$host})', name: 'sinceFlush', hue: 'green' },
       { expr: 'sum(bongsu_store_head_series{$host})', name: 'inMemory', hue: 'grey', dashed: true },
     ],
   },
@@ -40,9 +40,9 @@ export const STORE_PANELS: readonly PanelSpec[] = [
   {
     id: 'storeWork', unit: 'short', min: 0,
     queries: [
-      { expr: 'sum(increase(bongsu_store_flushes_total{$host}[$window]))', name: 'flushes', hue: 'orange' },
-      { expr: 'sum(increase(bongsu_store_merges_total{$host}[$window]))', name: 'merges', hue: 'blue' },
-      { expr: 'sum(increase(bongsu_store_flush_failures_total{$host}[$window])) > 0', name: 'failures', hue: 'red' },
+      { expr: 'round(sum(increase(bongsu_store_flushes_total{$host}[$window])))', name: 'flushes', hue: 'orange' },
+      { expr: 'round(sum(increase(bongsu_store_merges_total{$host}[$window])))', name: 'merges', hue: 'blue' },
+      { expr: 'round(sum(increase(bongsu_store_flush_failures_total{$host}[$window]))) > 0', name: 'failures', hue: 'red' },
     ],
   },
 ];
