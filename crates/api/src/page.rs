@@ -27,7 +27,7 @@ pub(crate) async fn page(method: Method, uri: Uri, headers: HeaderMap) -> Respon
 
 /// The routes of the UI, by their first segment; `web/src/App.svelte` has the same ones.
 fn is_page(path: &str) -> bool {
-    matches!(path.split('/').next(), Some("" | "hosts" | "explore" | "queries" | "status"))
+    matches!(path.split('/').next(), Some("" | "hosts" | "explore" | "queries" | "store" | "status"))
 }
 
 fn respond(asset: bongsu_ui::Asset, request: &HeaderMap) -> Response {
