@@ -106,7 +106,7 @@ export const batchStories = {
   async 'a new range and a closed page stop the batch under way'(browser) {
     const { page } = await visitor(browser);
     const server = await proxy({ silent: true });
-    await page.goto(`${server.url}/status`);
+    await page.goto(`${server.url}/queries`);
     const log = await networkLog(page);
     const batches = (end) => log.filter((one) => isBatch(one.url) && one.end === end).length;
     await openHost(page, server.url);
@@ -123,7 +123,7 @@ export const batchStories = {
   async 'a server without batches is asked one by one'(browser) {
     const { page, complaints } = await visitor(browser, { theme: 'light', locale: 'ko-KR', width: 390, height: 844 });
     const server = await proxy({ absent: true });
-    await page.goto(`${server.url}/status`);
+    await page.goto(`${server.url}/queries`);
     const log = await networkLog(page);
     await openHost(page, server.url);
     await live(page, '[data-panel=cpu] [data-type=timeseries]');

@@ -27,7 +27,7 @@ function madeStatus(now) {
   const sum = (key) => blocks.reduce((total, one) => total + one[key], 0);
   const head = { series: 131_402, activeSeries: 120_551, samples: 4_200_000, bytes: 61 * MIB, minTime: now - 240_000, maxTime: now, flushing: true };
   const tenant = { tenant: 'anonymous', head, exemplars: 12, deletions: 1, damagedBlocks: 1, blockCount: blocks.length, blockBytes: sum('bytes'), blockSamples: sum('samples') };
-  return { tenant, blocks, merging: true, logBytes: 96 * MIB };
+  return { tenant, blocks, merging: true, logBytes: 96 * MIB, allTenants: true };
 }
 
 const COUNTS = `bongsu_store_flushes_total 512
@@ -118,7 +118,7 @@ export const storeStories = {
 
   async 'an empty store and one out of reach are explained'(browser) {
     const { page } = await visitor(browser);
-    await page.route('**/api/v1/status/blocks*', (route) => route.fulfill({ json: { status: 'success', data: { tenant: null, blocks: [], tenants: [], merging: false, logBytes: 0 } } }));
+    await page.route('**/api/v1/status/blocks*', (route) => route.fulfill({ json: { status: 'success', data: { tenant: null, blocks: [], merging: false, logBytes: 0, allTenants: false } } }));
     await page.goto(`${BASE_URL}/store`);
     await page.getByText('Nothing is stored yet').waitFor();
     await shot(page, 'store-empty');

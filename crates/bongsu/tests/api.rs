@@ -372,7 +372,7 @@ fn what_is_held_is_told_block_by_block() {
         assert!(times.is_sorted() && block["level"] == 0 && block["series"].as_u64() > Some(0), "{block}");
     }
     let all = f.data(&format!("{path}?all_tenants=true"));
-    assert_eq!(all["tenants"], json!([after["tenant"]]));
+    assert_eq!((all["tenants"].clone(), after["allTenants"].clone()), (json!([after["tenant"]]), json!(true)));
     let refused = Fixture::start(&[]).get(&format!("{path}?all_tenants=true"));
     assert_eq!(refused.status, 503, "{}", refused.body);
 }
@@ -491,9 +491,8 @@ fn prometheus_reads_from_bongsu() {
 
 #[test]
 fn a_tenant_is_deleted_with_a_receipt_only_when_that_is_enabled() {
-    let delete = |f: &Fixture, tenant: &str| {
-        f.http.delete(&format!("{}/api/v1/admin/tenants/{tenant}", f.centre.url)).unwrap()
-    };
+    let delete =
+        |f: &Fixture, tenant: &str| f.http.delete(&format!("{}/api/v1/admin/tenants/{tenant}", f.centre.url)).unwrap();
     let f = Fixture::start(&[]);
     assert_eq!(delete(&f, "anonymous").status, 503);
     let f = Fixture::start(&["--enable-admin-api"]);

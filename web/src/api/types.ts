@@ -138,4 +138,6 @@ export interface BlocksStatus {
   merging: boolean;
   /** Of all tenants. */
   logBytes: number;
+  /** Whether `allHoldings` is answered. */
+  allTenants: boolean;
 }

@@ -27,6 +27,7 @@ pub(super) async fn status(
         let all = blocking(move || Ok(api.store.all_holdings())).await?;
         data["tenants"] = all.iter().map(totals).collect();
     } else {
+        data["allTenants"] = json!(api.admin_enabled);
         let held = blocking(move || Ok(api.store.holdings(&tenant))).await?;
         data["tenant"] = held.as_ref().map_or(Value::Null, totals);
         data["blocks"] = held.iter().flat_map(|held| &held.blocks).map(block).collect();
