@@ -234,6 +234,48 @@ const stories = {
     assert.deepEqual(complaints, []);
   },
 
+  async 'everything is reached by keyboard'(browser) {
+    const { page, complaints } = await visitor(browser);
+    await page.goto(`${BASE_URL}/hosts?from=now-15m&to=now`);
+    await live(page, '[data-type=hosts]');
+    for (const [key, path] of [['q', '/queries'], ['s', '/store'], ['t', '/status'], ['e', '/explore'], ['h', '/hosts']]) {
+      await page.keyboard.press(key);
+      await page.waitForFunction((end) => location.pathname.endsWith(end), path);
+      assert.match(page.url(), /from=now-15m/, `${key} keeps the range`);
+    }
+    // The range opens, is walked and chosen without a mouse.
+    const range = page.getByRole('button', { name: 'Time range' });
+    await range.focus();
+    await page.keyboard.press('Enter');
+    for (let i = 0; i < 3; i++) await page.keyboard.press('ArrowDown');
+    await page.waitForFunction(() => document.activeElement?.dataset.range === 'now-15m');
+    await page.keyboard.press('ArrowUp');
+    await page.keyboard.press('Enter');
+    await page.waitForFunction(() => location.search.includes('from=now-5m'));
+    await page.getByRole('button', { name: 'Settings' }).focus();
+    await page.keyboard.press('Enter');
+    await page.locator('[data-testid=settings] [data-value=system]').focus();
+    await page.keyboard.press('ArrowLeft');
+    await page.waitForFunction(() => document.documentElement.dataset.theme === 'light');
+    await page.keyboard.press('Escape');
+    await page.locator('[data-testid=settings]').waitFor({ state: 'detached' });
+    assert.deepEqual(complaints, []);
+  },
+
+  async 'a query that cannot be stopped is told'(browser) {
+    const { page } = await visitor(browser, { locale: 'ko-KR', width: 390, height: 700 });
+    const query = { id: 7, tenant: 'anonymous', kind: 'range', query: 'sum(rate(node_cpu_seconds_total[5m]))', startMs: Date.now() - 90_000, seriesRead: 5, samplesRead: 9, peakPoints: 9, queueSeconds: 0, durationSeconds: 90, state: 'running' };
+    await page.route('**/api/v1/status/active_queries', (route) => route.fulfill({ json: { status: 'success', data: { slots: 20, queries: [query] } } }));
+    await page.route('**/api/v1/status/active_queries/7', (route) => route.fulfill({ status: 403, body: 'not yours' }));
+    await page.goto(`${BASE_URL}/queries`);
+    await live(page, '[data-type=active-queries]', 1);
+    await page.getByRole('button', { name: '이 쿼리 중지' }).click();
+    await page.getByRole('alert').getByText('not yours').waitFor();
+    const overflow = await page.evaluate(() => document.documentElement.scrollWidth - innerWidth);
+    assert.ok(overflow <= 0, `the page is ${overflow} px too wide`);
+    await shot(page, 'queries-narrow-ko');
+  },
+
   ...batchStories,
   ...storeStories,
 };

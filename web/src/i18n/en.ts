@@ -249,6 +249,7 @@ export const en = {
     idle: 'idle',
     flushing: 'writes blocks',
     merging: 'merges blocks',
+    merged: 'Past partitions merged for good',
     flushes: 'Flushes since the start',
     flushFailures: 'Failed flushes',
     merges: 'Merges since the start',

@@ -251,6 +251,7 @@ export const ko: Messages = {
     idle: '쉬는 중',
     flushing: '블록을 쓰는 중',
     merging: '블록을 병합하는 중',
+    merged: '지난 구간의 최종 병합',
     flushes: '시작 이후 플러시',
     flushFailures: '실패한 플러시',
     merges: '시작 이후 병합',

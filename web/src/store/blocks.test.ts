@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
 import type { StoredBlock } from '../api';
-import { byteTicks, bytesPerSample, deepest, extent, layout, levelOf, timeTicks } from './blocks';
+import { byteTicks, bytesPerSample, deepest, extent, layout, levelOf, mergedForGood, timeTicks } from './blocks';
 
 const HOUR = 3_600_000;
 const NOW = 49 * HOUR;
@@ -47,6 +47,13 @@ test('figures', () => {
   expect(deepest([block(0, 24, 1), block(0, 2, 2), block(2, 2, 1), block(2, 2, 3)])).toBe(3);
   expect(deepest([])).toBe(0);
   expect([0, 1, 2, 7].map((level) => levelOf(block(0, 2, 1, level)))).toEqual([0, 1, 2, 2]);
+});
+
+test('what is over should be merged for good', () => {
+  const blocks = [block(0, 24, 600, 2), block(0, 24, 30, 0), block(24, 24, 70, 1), block(46, 2, 100, 2), block(48, 2, 1000, 0)];
+  expect(mergedForGood(blocks, NOW)).toEqual({ bytes: 700, ofBytes: 800 });
+  expect(mergedForGood(blocks, 48 * HOUR + 60_000)).toEqual({ bytes: 600, ofBytes: 630 });
+  expect(mergedForGood([], NOW)).toEqual({ bytes: 0, ofBytes: 0 });
 });
 
 test('ticks are round', () => {

@@ -101,6 +101,16 @@ export function deepest(blocks: readonly StoredBlock[]): number {
   return most;
 }
 
+/** A partition that has been over for so long gets nothing more but what is late: it can be merged for good. */
+const GRACE_MS = 15 * 60_000;
+
+/** Bytes of partitions that are over, and how many of them are merged for good. */
+export function mergedForGood(blocks: readonly StoredBlock[], nowMs: number): { bytes: number; ofBytes: number } {
+  const over = blocks.filter((block) => block.end + GRACE_MS < nowMs);
+  const sum = (list: readonly StoredBlock[]) => list.reduce((total, block) => total + block.bytes, 0);
+  return { bytes: sum(over.filter((block) => levelOf(block) === 2)), ofBytes: sum(over) };
+}
+
 const TICK_HOURS = [1, 2, 3, 6, 12, 24, 48, 96, 7 * 24, 14 * 24, 28 * 24, 91 * 24, 365 * 24];
 
 /** Round times of the zone within the range, at most `most` of them; seconds. */
