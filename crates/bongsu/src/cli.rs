@@ -1,10 +1,14 @@
 //! Flags and subcommands.
 
+mod exchange;
+
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
 use bongsu_config::{ByteSize, Duration};
 use clap::{Args, Parser, Subcommand};
+
+pub(crate) use exchange::{ExportArgs, ExportFormat, ImportArgs, ImportKind, TargetArgs, WindowArgs};
 
 /// Monitoring in one binary: agents push, one centre keeps, answers PromQL and draws.
 #[derive(Debug, Parser)]
@@ -15,6 +19,7 @@ use clap::{Args, Parser, Subcommand};
   bongsu server --with-agent                      the centre, with this host's own metrics
   bongsu agent --remote-write-url http://centre:9009/api/v1/push
   bongsu check config prometheus.yml
+  bongsu import prometheus /var/lib/prometheus --to http://centre:9009
   bongsu completion bash > /etc/bash_completion.d/bongsu"
 )]
 pub(crate) struct Cli {
@@ -34,6 +39,10 @@ pub(crate) enum Command {
     /// Check configuration files without running anything
     #[command(subcommand)]
     Check(CheckCommand),
+    /// Bring samples in: from Prometheus, Mimir, Thanos, VictoriaMetrics, or a file
+    Import(ImportArgs),
+    /// Write samples to a file that other programs read
+    Export(ExportArgs),
     /// Print a shell completion script
     Completion {
         /// The shell

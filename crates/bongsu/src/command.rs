@@ -2,6 +2,7 @@
 
 mod agent;
 mod check;
+mod exchange;
 mod server;
 
 use clap::CommandFactory;
@@ -14,6 +15,8 @@ pub(crate) fn run(cli: Cli) -> anyhow::Result<()> {
         Command::Server(args) => block_on(server::run(args)),
         Command::Agent(args) => block_on(agent::run(args)),
         Command::Check(command) => check::run(&command),
+        Command::Import(args) => exchange::import(&args),
+        Command::Export(args) => exchange::export(&args),
         Command::Completion { shell } => {
             clap_complete::generate(shell, &mut Cli::command(), "bongsu", &mut std::io::stdout());
             Ok(())

@@ -86,6 +86,27 @@ impl Response {
     }
 }
 
+/// An answer whose body is read as it comes.
+#[derive(Debug)]
+pub struct Streamed {
+    /// HTTP status.
+    pub status: u16,
+    /// Header lines, names in lower case.
+    pub headers: http::HeaderMap,
+    url: String,
+    response: reqwest::Response,
+}
+
+impl Streamed {
+    /// The next piece of the body, decompressed; `None` at its end.
+    ///
+    /// # Errors
+    /// The connection broke, or the time of the whole request is over.
+    pub async fn next(&mut self) -> Result<Option<Bytes>, ClientError> {
+        self.response.chunk().await.map_err(|error| failure(&self.url, &error))
+    }
+}
+
 /// A client with its pool of connections; clones share it.
 #[derive(Clone, Debug)]
 pub struct Client(reqwest::Client);
@@ -151,6 +172,28 @@ impl Client {
         self.send(self.0.post(url).body(body), url, headers, max_bytes).await
     }
 
+    /// GET, or POST of a body, with extra headers; the answer is read by the caller, piece by piece, and has no bound here.
+    ///
+    /// # Errors
+    /// See [`ClientError`]; an HTTP error status is an answer, not an error.
+    pub async fn stream(
+        &self,
+        url: &str,
+        headers: &[(String, String)],
+        body: Option<Bytes>,
+    ) -> Result<Streamed, ClientError> {
+        let mut request = match body {
+            None => self.0.get(url),
+            Some(body) => self.0.post(url).body(body),
+        };
+        for (name, value) in headers {
+            request = request.header(name, value);
+        }
+        let response = request.send().await.map_err(|error| failure(url, &error))?;
+        let (status, headers) = (response.status().as_u16(), response.headers().clone());
+        Ok(Streamed { status, headers, url: url.to_owned(), response })
+    }
+
     async fn send(
         &self,
         mut request: reqwest::RequestBuilder,
@@ -161,10 +204,7 @@ impl Client {
         for (name, value) in headers {
             request = request.header(name, value);
         }
-        let failed = |error: reqwest::Error| match error.is_timeout() {
-            true => ClientError::Timeout { url: url.to_owned() },
-            false => ClientError::Connection { url: url.to_owned(), reason: cause(&error) },
-        };
+        let failed = |error: reqwest::Error| failure(url, &error);
         let mut response = request.send().await.map_err(failed)?;
         let mut body = BytesMut::new();
         while let Some(piece) = response.chunk().await.map_err(failed)? {
@@ -174,6 +214,13 @@ impl Client {
             body.extend_from_slice(&piece);
         }
         Ok(Response { status: response.status().as_u16(), headers: response.headers().clone(), body: body.freeze() })
+    }
+}
+
+fn failure(url: &str, error: &reqwest::Error) -> ClientError {
+    match error.is_timeout() {
+        true => ClientError::Timeout { url: url.to_owned() },
+        false => ClientError::Connection { url: url.to_owned(), reason: cause(error) },
     }
 }
 

@@ -7,5 +7,5 @@ mod client;
 mod server;
 
 pub use body::{BodyError, read_body};
-pub use client::{Client, ClientError, ClientOptions, Response};
+pub use client::{Client, ClientError, ClientOptions, Response, Streamed};
 pub use server::{ServerOptions, compressed, serve};

@@ -14,4 +14,4 @@ mod readings;
 mod server;
 
 pub use config::{Config, Limits, RetentionRule, SeriesSelector, TenantConfig};
-pub use server::Server;
+pub use server::{Server, open_store};

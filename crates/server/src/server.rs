@@ -9,7 +9,7 @@ use bongsu_disk::Disk;
 use bongsu_model::{Clock, MatchOp, Matcher, SystemClock};
 use bongsu_promql::{Engine, EngineOptions};
 use bongsu_telemetry::Registry;
-use bongsu_tsdb::Store;
+use bongsu_tsdb::{OpenReport, Store};
 use tokio::net::TcpListener;
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
@@ -97,6 +97,14 @@ impl Server {
         .context("cannot flush at shutdown; the log keeps the samples")?;
         Ok(())
     }
+}
+
+/// Opens the store of these settings without a centre around it: for commands on a data directory that no centre uses.
+///
+/// # Errors
+/// As [`Store::open`].
+pub fn open_store(config: &Config) -> anyhow::Result<(Store, OpenReport)> {
+    Ok(Store::open(store_options(config, Arc::new(SystemClock), disk::from_environment()?))?)
 }
 
 fn store_options(config: &Config, clock: Arc<dyn Clock>, disk: Arc<dyn Disk>) -> bongsu_tsdb::Options {

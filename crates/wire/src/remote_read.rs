@@ -14,11 +14,13 @@
 //! Native histograms stand in both, with float counts. Sources: Prometheus' `prompb/remote.proto` and `types.proto`,
 //! `storage/remote/chunked.go`.
 
+mod answer;
+mod ask;
 mod bits;
 mod decode;
 mod encode;
 mod histogram_chunk;
-mod xor;
+pub(crate) mod xor;
 
 #[cfg(test)]
 mod chunk_tests;
@@ -26,5 +28,7 @@ mod chunk_tests;
 mod tests;
 
 pub use crate::remote_write::{DecodeError, compress, decompress};
+pub use answer::{AnswerError, FRAME_BYTES_ACCEPTED_MAX, FramedLabels, check_frame, read_frame, read_response};
+pub use ask::encode_request;
 pub use decode::{Query, ReadRequest, RequestError, ResponseType};
 pub use encode::{FRAME_BYTES_MAX, ReadResponseBuilder, StreamedSeries};

@@ -130,6 +130,53 @@ fn a_request_is_read() {
 }
 
 #[test]
+fn what_a_client_asks_is_what_the_server_reads() {
+    let matcher = |op, name, value| bongsu_model::Matcher::new(name, op, value).unwrap();
+    let matchers = vec![matcher(MatchOp::Regex, "__name__", "up|down"), matcher(MatchOp::NotEqual, "job", "")];
+    let query = Query { start_ms: -5, end_ms: 7, matchers };
+    let accepted = [ResponseType::StreamedXorChunks, ResponseType::Samples];
+    let request = ReadRequest::decode(&encode_request(&query, &accepted)).unwrap();
+    assert_eq!((request.queries[0].start_ms, request.queries[0].end_ms), (-5, 7));
+    assert_eq!(format!("{:?}", request.queries[0].matchers), format!("{:?}", query.matchers));
+    assert_eq!(request.accepted, accepted);
+}
+
+#[test]
+fn a_client_reads_both_kinds_of_answers() {
+    let mut samples = SampleBuffer::default();
+    samples.push(-1, 1.5);
+    samples.push(1000, f64::INFINITY);
+    let mut frame = Vec::new();
+    StreamedSeries::new().write(0, [("a", "b")], &samples, &mut frame);
+    // One byte of length, four of checksum.
+    let (checksum, message) = (frame[1..5].try_into().unwrap(), &frame[5..]);
+    check_frame(message, checksum).unwrap();
+    assert!(check_frame(&message[1..], checksum).is_err());
+    let (mut read, mut buffer) = (Vec::new(), SampleBuffer::default());
+    read_frame::<AnswerError>(message, &mut buffer, |labels, samples| {
+        read.push((labels, samples.timestamps_ms.clone(), samples.values.clone()));
+        Ok(())
+    })
+    .unwrap();
+    assert_eq!(read, [(vec![("a", "b")], vec![-1, 1000], vec![1.5, f64::INFINITY])]);
+
+    let mut response = ReadResponseBuilder::new();
+    samples.histograms.push((2000, Arc::new(FloatHistogram { count: 7.0, ..FloatHistogram::default() })));
+    response.push_series([("a", "b")], &samples);
+    response.finish_result();
+    let (bytes, mut read) = (response.finish(), Vec::new());
+    read_response::<AnswerError>(&bytes, |series| {
+        let labels: Vec<_> = series.labels().map(Result::unwrap).collect();
+        let times: Vec<_> = series.samples().map(|sample| sample.unwrap().timestamp_ms).collect();
+        let counts: Vec<_> = series.histograms().map(|h| h.unwrap().histogram.unwrap().count).collect();
+        read.push((labels, times, counts));
+        Ok(())
+    })
+    .unwrap();
+    assert_eq!(read, [(vec![("a", "b")], vec![-1, 1000], vec![7.0])]);
+}
+
+#[test]
 fn bad_requests_say_what_is_wrong() {
     let request = |matcher: ProtoMatcher| {
         let query = ProtoQuery { start: 0, end: 0, matchers: vec![matcher] };
@@ -234,5 +281,7 @@ proptest! {
     #[test]
     fn any_bytes_are_answered(bytes in prop::collection::vec(any::<u8>(), 0..200)) {
         let _ = ReadRequest::decode(&bytes);
+        let _ = read_response::<AnswerError>(&bytes, |_| Ok(()));
+        let _ = read_frame::<AnswerError>(&bytes, &mut SampleBuffer::default(), |_, _| Ok(()));
     }
 }

@@ -13,7 +13,7 @@ use super::bits::{Bits, XorState};
 const WIDTHS: [(u64, u32, u32); 3] = [(0b10, 2, 14), (0b110, 3, 17), (0b1110, 4, 20)];
 
 /// Encodes samples; times ascend. There are as many values as times, and at most 65,535.
-pub(super) fn encode(times: &[i64], values: &[f64]) -> Vec<u8> {
+pub(crate) fn encode(times: &[i64], values: &[f64]) -> Vec<u8> {
     debug_assert!(times.len() == values.len() && times.len() <= usize::from(u16::MAX), "a chunk's worth of samples");
     let mut bits = Bits::default();
     bits.push(times.len() as u64, 16);

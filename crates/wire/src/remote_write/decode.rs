@@ -104,7 +104,7 @@ impl Extent {
 
 impl<'a> TimeSeries<'a> {
     #[inline]
-    fn parse(bytes: &'a [u8], base: usize) -> Result<Self, DecodeError> {
+    pub(crate) fn parse(bytes: &'a [u8], base: usize) -> Result<Self, DecodeError> {
         let mut cursor = Cursor::new(bytes, base);
         let (mut labels, mut samples) = (Extent::EMPTY, Extent::EMPTY);
         let (mut exemplar_count, mut histogram_count) = (0, 0);
