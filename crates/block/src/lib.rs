@@ -15,6 +15,7 @@ mod dictionary;
 mod error;
 mod footer;
 mod histograms;
+mod labels;
 mod merge;
 mod output;
 mod pack;
@@ -30,6 +31,7 @@ mod writer;
 
 pub use error::Error;
 pub use footer::BlockMeta;
+pub use labels::LabelWalk;
 pub use merge::{Removed, merge, merge_without};
 pub use reader::Block;
 pub use series::LABELS_MAX;

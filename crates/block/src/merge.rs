@@ -3,10 +3,11 @@
 use std::path::Path;
 use std::sync::Arc;
 
-use bongsu_model::{Labels, SampleBuffer};
+use bongsu_model::{Labels, LabelsBuffer, SampleBuffer};
 
 use crate::error::Error;
 use crate::footer::BlockMeta;
+use crate::labels::LabelWalk;
 use crate::reader::Block;
 use crate::writer::{BlockWriter, SealedBlock, WriteOptions};
 
@@ -74,6 +75,8 @@ pub fn merge_without(
 /// A block and the series that is next.
 struct Input<'a> {
     block: &'a Block,
+    walk: LabelWalk<'a>,
+    buffer: LabelsBuffer,
     series: u32,
     /// `None` at the end.
     labels: Option<Labels>,
@@ -81,7 +84,8 @@ struct Input<'a> {
 
 impl<'a> Input<'a> {
     fn new(block: &'a Block) -> Result<Self, Error> {
-        let mut input = Self { block, series: 0, labels: None };
+        let (walk, buffer) = (block.label_walk()?, LabelsBuffer::default());
+        let mut input = Self { block, walk, buffer, series: 0, labels: None };
         input.load()?;
         Ok(input)
     }
@@ -92,8 +96,11 @@ impl<'a> Input<'a> {
     }
 
     fn load(&mut self) -> Result<(), Error> {
-        let more = self.series < self.block.meta().series_count;
-        self.labels = if more { Some(self.block.labels(self.series)?) } else { None };
+        self.labels = None;
+        if self.series < self.block.meta().series_count {
+            self.walk.read(self.series, &mut self.buffer)?;
+            self.labels = Some(self.buffer.to_labels());
+        }
         Ok(())
     }
 }

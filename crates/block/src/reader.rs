@@ -6,7 +6,7 @@ use std::path::Path;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock};
 
-use bongsu_model::{Labels, SampleBuffer};
+use bongsu_model::{LabelsBuffer, SampleBuffer};
 use memmap2::Mmap;
 
 use crate::bytes::Cursor;
@@ -107,55 +107,6 @@ impl Block {
         &self.meta
     }
 
-    /// The labels of a series, by its number.
-    ///
-    /// # Errors
-    /// [`Error::Corrupt`], also when there is no such series.
-    pub fn labels(&self, series: u32) -> Result<Labels, Error> {
-        let mut pairs = Vec::with_capacity(32);
-        self.series()?.pairs(series, &mut pairs).map_err(self.damaged(Kind::Series))?;
-        self.labels_of_pairs(self.dictionary()?, &pairs).map_err(self.damaged(Kind::Series))
-    }
-
-    /// Calls `each` with the labels of some series, ascending: cheaper than asking for one after the other.
-    ///
-    /// # Errors
-    /// [`Error::Corrupt`], and what `each` says.
-    pub fn each_labels<E: From<Error>>(
-        &self,
-        series: &[u32],
-        mut each: impl FnMut(u32, Labels) -> Result<(), E>,
-    ) -> Result<(), E> {
-        let (table, dictionary) = (self.series()?, self.dictionary()?);
-        let mut failed = None;
-        let walked: Result<(), Damage> = table.each_pairs(series, |number, pairs| {
-            let labels = self.labels_of_pairs(dictionary, pairs)?;
-            each(number, labels).map_err(|error| {
-                failed = Some(error);
-                Damage::at(0, "stopped")
-            })
-        });
-        match failed {
-            Some(error) => Err(error),
-            None => walked.map_err(|damage| self.damaged(Kind::Series)(damage).into()),
-        }
-    }
-
-    fn labels_of_pairs(&self, dictionary: &Dictionary, pairs: &[u32]) -> Result<Labels, Damage> {
-        let mut last_name = None;
-        let mut texts = Vec::with_capacity(pairs.len());
-        for pair in pairs {
-            match dictionary.pair(*pair) {
-                Some((name_place, name, value)) if last_name.is_none_or(|last| last < name_place) => {
-                    last_name = Some(name_place);
-                    texts.push((name, value));
-                }
-                _ => return Err(Damage::at(0, "expected label pairs of ascending names")),
-            }
-        }
-        Ok(Labels::from_sorted(texts.into_iter()))
-    }
-
     /// All label names, sorted.
     ///
     /// # Errors
@@ -201,16 +152,16 @@ impl Block {
     /// [`Error::Corrupt`] for the first damage found.
     pub fn verify(&self) -> Result<(), Error> {
         let mut samples = SampleBuffer::default();
-        let mut last: Option<Labels> = None;
+        let (mut walk, mut last, mut labels) = (self.label_walk()?, LabelsBuffer::default(), LabelsBuffer::default());
         let (mut min_time_ms, mut max_time_ms, mut sample_count) = (i64::MAX, i64::MIN, 0);
         let wrong = |reason| Err(Damage::at(0, reason).in_section(&self.meta.path, "series", 0));
         self.select(&[])?;
         for series in 0..self.meta.series_count {
-            let labels = self.labels(series)?;
-            if last.is_some_and(|last| last >= labels) {
+            walk.read(series, &mut labels)?;
+            if series > 0 && last >= labels {
                 return wrong("expected series in the order of their labels");
             }
-            last = Some(labels);
+            std::mem::swap(&mut last, &mut labels);
             samples.clear();
             self.read(series, i64::MIN, i64::MAX, &mut samples)?;
             if !samples.is_in_order() {

@@ -38,9 +38,9 @@ impl Block {
 
     /// Those of `pairs` that the series have, by asking each series: right for few series and many pairs.
     fn pairs_of_series(&self, series: &SeriesBits, pairs: Range<u32>) -> Result<BTreeSet<u32>, Error> {
-        let (table, mut list, mut found) = (self.series()?, Vec::new(), BTreeSet::new());
+        let (mut walk, mut found) = (self.series()?.walk(), BTreeSet::new());
         for number in series.to_numbers() {
-            table.pairs(number, &mut list).map_err(self.damaged(Kind::Series))?;
+            let list = walk.pairs(number).map_err(self.damaged(Kind::Series))?;
             found.extend(list.iter().copied().filter(|pair| pairs.contains(pair)));
         }
         Ok(found)
@@ -99,10 +99,9 @@ impl Block {
     /// Checks that the postings say the same as the series table.
     pub(crate) fn verify_postings(&self) -> Result<(), Error> {
         let mut lists: Vec<Vec<u32>> = Vec::new();
-        let mut pairs = Vec::new();
+        let mut walk = self.series()?.walk();
         for series in 0..self.meta().series_count {
-            self.series()?.pairs(series, &mut pairs).map_err(self.damaged(Kind::Series))?;
-            for pair in &pairs {
+            for pair in walk.pairs(series).map_err(self.damaged(Kind::Series))? {
                 if lists.len() <= *pair as usize {
                     lists.resize(*pair as usize + 1, Vec::new());
                 }

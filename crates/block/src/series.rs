@@ -163,39 +163,9 @@ impl<'a> SeriesView<'a> {
         Ok(ChunkSpan { offset, bytes: cursor.varint()? })
     }
 
-    /// Fills `pairs` with the label pairs of a series.
-    pub(crate) fn pairs(&self, series: u32, pairs: &mut Vec<u32>) -> Result<(), Damage> {
-        let mut cursor = self.lists(series)?;
-        pairs.clear();
-        for _ in 0..=series as usize % FRAME_SERIES {
-            read_list(&mut cursor, pairs)?;
-        }
-        if pairs.is_sorted_by(|a, b| a < b) { Ok(()) } else { Err(cursor.damage("expected ascending label pairs")) }
-    }
-
-    /// Calls `each` with the label pairs of some series, ascending. Neighbours are told as differences, so each list is decoded once.
-    pub(crate) fn each_pairs<E: From<Damage>>(
-        &self,
-        series: &[u32],
-        mut each: impl FnMut(u32, &[u32]) -> Result<(), E>,
-    ) -> Result<(), E> {
-        let mut pairs = Vec::new();
-        for frame in series.chunk_by(|a, b| *a as usize / FRAME_SERIES == *b as usize / FRAME_SERIES) {
-            let mut cursor = self.lists(frame[0])?;
-            let mut next = frame[0] as usize / FRAME_SERIES * FRAME_SERIES;
-            pairs.clear();
-            for number in frame {
-                while next <= *number as usize {
-                    read_list(&mut cursor, &mut pairs)?;
-                    next += 1;
-                }
-                if !pairs.is_sorted_by(|a, b| a < b) {
-                    return Err(cursor.damage("expected ascending label pairs").into());
-                }
-                each(*number, &pairs)?;
-            }
-        }
-        Ok(())
+    /// Goes over the label pairs of series.
+    pub(crate) fn walk(self) -> PairWalk<'a> {
+        PairWalk { table: self, lists: None, next: 0, pairs: Vec::with_capacity(32) }
     }
 
     /// The label lists of the frame that a series is in.
@@ -224,6 +194,43 @@ impl<'a> SeriesView<'a> {
     }
 }
 
+/// Reads the label pairs of one series after the other. Neighbours are told as differences: in ascending order, each list
+/// is decoded once.
+#[derive(Debug)]
+pub(crate) struct PairWalk<'a> {
+    table: SeriesView<'a>,
+    /// Stands before the list of the series `next`.
+    lists: Option<Cursor<'a>>,
+    next: u32,
+    /// Of the series before `next`.
+    pairs: Vec<u32>,
+}
+
+impl PairWalk<'_> {
+    /// The label pairs of a series, ascending.
+    pub(crate) fn pairs(&mut self, series: u32) -> Result<&[u32], Damage> {
+        let frame = |series: u32| series as usize / FRAME_SERIES;
+        let is_ahead = self.next > 0 && frame(self.next - 1) == frame(series) && self.next - 1 <= series;
+        let mut cursor = match self.lists.take() {
+            Some(cursor) if is_ahead => cursor,
+            _ => {
+                self.pairs.clear();
+                self.next = (frame(series) * FRAME_SERIES) as u32;
+                self.table.lists(series)?
+            }
+        };
+        while self.next <= series {
+            read_list(&mut cursor, &mut self.pairs)?;
+            self.next += 1;
+        }
+        if !self.pairs.is_sorted_by(|a, b| a < b) {
+            return Err(cursor.damage("expected ascending label pairs"));
+        }
+        self.lists = Some(cursor);
+        Ok(&self.pairs)
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -240,22 +247,18 @@ mod tests {
             }
             let (section, directory) = table.encode(8).unwrap();
             let view = SeriesView { section: &section, directory: &directory, series_count: series.len() as u32 };
-            let (mut offset, mut pairs) = (8, Vec::new());
+            let (mut offset, mut walk) = (8, view.walk());
             for (number, (bytes, wanted)) in series.iter().enumerate() {
                 proptest::prop_assert_eq!(view.chunks(number as u32), Ok(ChunkSpan { offset, bytes: *bytes }));
-                view.pairs(number as u32, &mut pairs).unwrap();
-                proptest::prop_assert!(pairs.iter().eq(wanted));
+                proptest::prop_assert!(walk.pairs(number as u32).unwrap().iter().eq(wanted));
                 offset += bytes;
             }
-            let some: Vec<u32> = (0..series.len() as u32).filter(|number| number % 3 != 1).collect();
-            let mut seen = Vec::new();
-            view.each_pairs(&some, |number, pairs| {
-                assert!(pairs.iter().eq(&series[number as usize].1));
-                seen.push(number);
-                Ok::<(), Damage>(())
-            })
-            .unwrap();
-            proptest::prop_assert_eq!(seen, some);
+            // In any order, and the same one again.
+            for number in (0..series.len() as u32).filter(|number| number % 3 != 1).chain((0..series.len() as u32).rev()) {
+                let wanted = &series[number as usize].1;
+                proptest::prop_assert!(walk.pairs(number).unwrap().iter().eq(wanted));
+                proptest::prop_assert!(walk.pairs(number).unwrap().iter().eq(wanted));
+            }
             proptest::prop_assert!(view.chunks(series.len() as u32).is_err());
         }
 
@@ -266,7 +269,7 @@ mod tests {
         ) {
             let view = SeriesView { section: &section, directory: &directory, series_count: 60 };
             for number in 0..61 {
-                let _ = (view.chunks(number), view.pairs(number, &mut Vec::new()));
+                let _ = (view.chunks(number), view.walk().pairs(number).map(<[u32]>::len));
             }
         }
     }

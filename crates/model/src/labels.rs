@@ -116,17 +116,7 @@ impl<'a> IntoIterator for &'a Labels {
 /// Pairs in order of their names, then of their values; as Prometheus sorts series.
 impl Ord for Labels {
     fn cmp(&self, other: &Self) -> Ordering {
-        let Some(differs) = first_difference(&self.0, &other.0) else { return self.0.len().cmp(&other.0.len()) };
-        // All strings that end before the first different byte are the same; the next one decides.
-        let (mut mine, mut at) = (&*self.0, 0);
-        loop {
-            let text = take_str(&mut mine);
-            let end = self.0.len() - mine.len();
-            if end > differs {
-                return text.cmp(take_str(&mut &other.0[at..]));
-            }
-            at = end;
-        }
+        compare(&self.0, &other.0)
     }
 }
 
@@ -206,6 +196,48 @@ impl<'a> Iterator for LabelsIter<'a> {
         let name = take_str(&mut self.0);
         let value = take_str(&mut self.0);
         Some((name, value))
+    }
+}
+
+/// A label set that is written anew again and again, in the same memory: for who looks at many sets and keeps few.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct LabelsBuffer(Vec<u8>);
+
+impl LabelsBuffer {
+    /// Puts other pairs in place: sorted by name, unique and without empty values.
+    pub fn set<'a>(&mut self, pairs: impl IntoIterator<Item = (&'a str, &'a str)>) {
+        self.clear();
+        pairs.into_iter().for_each(|(name, value)| self.push(name, value));
+    }
+
+    /// Forgets the pairs.
+    pub fn clear(&mut self) {
+        self.0.clear();
+    }
+
+    /// Appends a pair; its name comes after all others, and its value is not empty.
+    pub fn push(&mut self, name: &str, value: &str) {
+        push_str(&mut self.0, name);
+        push_str(&mut self.0, value);
+    }
+
+    /// The set, to be kept.
+    #[must_use]
+    pub fn to_labels(&self) -> Labels {
+        Labels(Arc::from(&*self.0))
+    }
+}
+
+/// As [`Labels`].
+impl Ord for LabelsBuffer {
+    fn cmp(&self, other: &Self) -> Ordering {
+        compare(&self.0, &other.0)
+    }
+}
+
+impl PartialOrd for LabelsBuffer {
+    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
+        Some(self.cmp(other))
     }
 }
 
@@ -293,6 +325,21 @@ fn push_str(packed: &mut Vec<u8>, text: &str) {
     }
     packed.push(len as u8);
     packed.extend_from_slice(text.as_bytes());
+}
+
+/// Compares two sets by their pairs, given their packed bytes.
+fn compare(a: &[u8], b: &[u8]) -> Ordering {
+    let Some(differs) = first_difference(a, b) else { return a.len().cmp(&b.len()) };
+    // All strings that end before the first different byte are the same; the next one decides.
+    let (mut rest, mut at) = (a, 0);
+    loop {
+        let text = take_str(&mut rest);
+        let end = a.len() - rest.len();
+        if end > differs {
+            return text.cmp(take_str(&mut &b[at..]));
+        }
+        at = end;
+    }
 }
 
 /// The place of the first byte in which two slices differ, as far as both go.

@@ -26,7 +26,9 @@ pub use duration::{DurationError, format_duration_ms, parse_duration_ms};
 pub use exemplar::Exemplar;
 pub use histogram::{Bucket, BucketSpan, FloatHistogram, HistogramSum, IncompatibleHistograms, Joined, ResetHint};
 pub use kahan::KahanSum;
-pub use labels::{Labels, LabelsBuilder, LabelsIter, METRIC_NAME, is_legacy_label_name, is_legacy_metric_name};
+pub use labels::{
+    Labels, LabelsBuffer, LabelsBuilder, LabelsIter, METRIC_NAME, is_legacy_label_name, is_legacy_metric_name,
+};
 pub use matcher::{MatchOp, Matcher};
 pub use metadata::{MetricMetadata, MetricType};
 pub use number::{format_float, format_g, parse_float, push_float};

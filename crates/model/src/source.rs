@@ -3,6 +3,7 @@
 //! It stands among the words so that the evaluator knows nothing of disks and the store nothing of PromQL: the store, a
 //! test's table in memory and, later, a remote node all answer the same question.
 
+use std::ops::Range;
 use std::sync::Arc;
 
 use crate::{FloatHistogram, Labels, Matcher};
@@ -42,7 +43,18 @@ pub trait SeriesSet: Send + Sync {
     }
 
     /// The labels of one series. Labels of later places are greater.
-    fn labels(&self, place: usize) -> Labels;
+    ///
+    /// # Errors
+    /// When stored bytes are damaged or cannot be read.
+    fn labels(&self, place: usize) -> Result<Labels, SourceError>;
+
+    /// The labels of neighbours, which may be cheaper than asking for one after the other.
+    ///
+    /// # Errors
+    /// As [`labels`](Self::labels).
+    fn labels_of(&self, places: Range<usize>) -> Result<Vec<Labels>, SourceError> {
+        places.map(|place| self.labels(place)).collect()
+    }
 
     /// Appends the samples of one series that lie in the selected time range to `buffer`: ascending times, each time once.
     ///

@@ -54,8 +54,8 @@ impl SeriesSet for All<'_> {
         self.0.labels.len()
     }
 
-    fn labels(&self, place: usize) -> Labels {
-        self.0.labels[place].clone()
+    fn labels(&self, place: usize) -> Result<Labels, SourceError> {
+        Ok(self.0.labels[place].clone())
     }
 
     fn read(&self, place: usize, buffer: &mut SampleBuffer) -> Result<(), SourceError> {

@@ -236,7 +236,7 @@ impl Evaluator<'_> {
             }
             if !buffer.is_empty() {
                 let SampleBuffer { timestamps_ms, values, histograms, .. } = buffer;
-                all.push(MatrixSeries { labels: set.labels(place), timestamps_ms, values, histograms });
+                all.push(MatrixSeries { labels: set.labels(place)?, timestamps_ms, values, histograms });
             }
         }
         Ok(Value::Matrix(all))

@@ -18,7 +18,7 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 use bongsu_log::Position;
-use bongsu_model::{Labels, TenantId};
+use bongsu_model::{Labels, LabelsBuffer, TenantId};
 use hashbrown::HashSet;
 use xxhash_rust::xxh3::xxh3_64;
 
@@ -155,21 +155,23 @@ impl Inner {
         for block in blocks.iter() {
             receipt.samples += block.block.meta().sample_count;
             // A damaged index must not keep its tenant from being deleted.
-            let numbers: Vec<u32> = (0..block.block.meta().series_count).collect();
-            let _ = block.block.each_labels::<bongsu_block::Error>(&numbers, |_, labels| {
-                see(&labels);
-                Ok(())
-            });
+            let Ok(mut walk) = block.block.label_walk() else { continue };
+            let mut labels = LabelsBuffer::default();
+            for number in 0..block.block.meta().series_count {
+                if walk.read(number, &mut labels).is_ok() {
+                    see(&labels.to_labels());
+                }
+            }
         }
         if let Some(frozen) = frozen {
-            for (number, chunk) in (0..).zip(&frozen.chunks).filter(|(_, chunk)| !chunk.is_empty()) {
+            for (number, chunk) in (0..).zip(&*frozen.memory.chunks.read()).filter(|(_, chunk)| !chunk.is_empty()) {
                 receipt.samples += chunk.view().times().count() as u64;
                 see(&span::labels(frozen.spans.get(number)));
             }
         }
         let state = tenant.state.read();
-        let table = state.head.table.read();
-        for (number, _) in (0..).zip(&state.head.chunks).filter(|(_, chunk)| !chunk.is_empty()) {
+        let (table, chunks) = (state.head.memory.table.read(), state.head.memory.chunks.read());
+        for (number, _) in (0..).zip(&*chunks).filter(|(_, chunk)| !chunk.is_empty()) {
             see(&span::labels(table.span(number)));
         }
         receipt.series = series.len() as u64;

@@ -23,6 +23,7 @@ use crate::head::Frozen;
 use crate::partition::Partition;
 use crate::span;
 use crate::store::Inner;
+use crate::table::refresh_order;
 use crate::tenant::Tenant;
 
 /// The level of blocks that come from a flush; see [`crate::merge`].
@@ -108,15 +109,16 @@ impl Inner {
             return Ok(());
         };
         self.files.create_dir_all(&tenant.dir)?;
-        // In two steps, so that the table is not held while new series are sorted.
-        let known = Arc::clone(frozen.table.read().order());
-        let order = Arc::new(known.extend(&frozen.spans, frozen.chunks.len()));
-        frozen.table.write().set_order(Arc::clone(&order));
+        let order = refresh_order(&frozen.memory.table);
+        let series_count = frozen.memory.chunks.read().len();
+        // The table may know series of the generation after.
+        let series: Vec<u32> =
+            order.sorted.iter().copied().filter(|number| (*number as usize) < series_count).collect();
         let partitions: Vec<_> = partitions(&frozen, self.options.clock.now_ms()).into_iter().collect();
         let mut flush =
             TenantFlush { files: &self.files, tenant, frozen: &frozen, numbers, written: Vec::new(), skipped: None };
         let mut windows = partitions.chunks(OPEN_FILES_MAX);
-        let written = windows.try_for_each(|window| flush.write(window, &order.sorted)).and_then(|()| flush.open());
+        let written = windows.try_for_each(|window| flush.write(window, &series)).and_then(|()| flush.open());
         tenant.register(written.inspect_err(|_| flush.discard(0))?);
         flush.skipped.map_or(Ok(()), |error| Err(error.into()))
     }
@@ -183,8 +185,9 @@ impl TenantFlush<'_> {
         let start_ms = files.iter().map(|(name, _)| name.partition.start_ms()).min().unwrap_or(i64::MAX);
         let end_ms = files.iter().map(|(name, _)| name.partition.end_ms()).max().unwrap_or(i64::MIN);
         let (mut all, mut part) = (SampleBuffer::default(), SampleBuffer::default());
+        let chunks = self.frozen.memory.chunks.read();
         for number in series {
-            let chunk = &self.frozen.chunks[*number as usize];
+            let chunk = &chunks[*number as usize];
             if !chunk.overlaps(start_ms, end_ms) {
                 continue;
             }
@@ -210,7 +213,7 @@ fn partitions(frozen: &Frozen, now_ms: i64) -> BTreeSet<Partition> {
     let at = |time_ms| Partition::for_flush(time_ms, now_ms);
     let mut found = BTreeSet::new();
     let mut last = None;
-    for chunk in frozen.chunks.iter().filter(|chunk| !chunk.is_empty()) {
+    for chunk in frozen.memory.chunks.read().iter().filter(|chunk| !chunk.is_empty()) {
         let (first_ms, last_ms) = chunk.time_range();
         let ends = (at(first_ms), at(last_ms));
         if last == Some(ends) && ends.0 == ends.1 {

@@ -83,7 +83,7 @@ impl Holdings {
         blocks.sort_by_key(|block| (block.name.partition.start_ms(), block.name.last_flush));
         Self {
             tenant: tenant.id.clone(),
-            head_series: head.chunks.len(),
+            head_series: head.series_count(),
             head_active_series: head.active_count,
             head_samples: head.sample_count,
             head_bytes: head.bytes,

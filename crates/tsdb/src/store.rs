@@ -384,7 +384,7 @@ impl Inner {
         for tenant in self.tenants.all() {
             let state = tenant.state.read();
             stats.tenants += 1;
-            stats.head_series += state.head.chunks.len();
+            stats.head_series += state.head.series_count();
             stats.head_active_series += state.head.active_count;
             stats.head_samples += state.head.sample_count;
             stats.head_bytes += state.head.bytes;

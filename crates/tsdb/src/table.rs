@@ -13,6 +13,7 @@ use std::sync::Arc;
 
 use bongsu_wire::remote_write::labels_of_span;
 use hashbrown::HashTable;
+use parking_lot::RwLock;
 use xxhash_rust::xxh3::xxh3_64_with_seed;
 
 use crate::error::{Refusal, RejectReason};
@@ -179,17 +180,29 @@ impl Table {
     pub(crate) fn order(&self) -> &Arc<Order> {
         &self.order
     }
+}
 
-    /// Puts a newer order in place.
-    pub(crate) fn set_order(&mut self, order: Arc<Order>) {
-        self.order = order;
+/// Brings the order of a table up to date, and returns it. The table is not held while new series are sorted.
+pub(crate) fn refresh_order(table: &RwLock<Table>) -> Arc<Order> {
+    let (known, spans, series_count) = {
+        let mut table = table.write();
+        if table.order.rank.len() == table.len() {
+            return Arc::clone(&table.order);
+        }
+        (Arc::clone(&table.order), table.share_spans(), table.len())
+    };
+    let order = Arc::new(known.extend(&spans, series_count));
+    let mut table = table.write();
+    if table.order.rank.len() < series_count {
+        table.order = Arc::clone(&order);
     }
+    order
 }
 
 impl Order {
-    /// The place of a series; series that came later are all behind.
-    pub(crate) fn place_of(&self, series: u32) -> u32 {
-        self.rank.get(series as usize).copied().unwrap_or(u32::MAX)
+    /// The place of a series, unless it came later.
+    pub(crate) fn place_of(&self, series: u32) -> Option<u32> {
+        self.rank.get(series as usize).copied()
     }
 
     /// The order of all the spans, given that of the first ones.

@@ -134,7 +134,7 @@ impl Tenant {
 
     /// Finds or makes the series of a batch. Without limits, only what cannot be stored at all is refused.
     pub(crate) fn resolve(&self, batch: &mut Batch, limits: Option<&Limits>, rejections: &mut Rejections) {
-        let table = Arc::clone(&self.state.read().head.table);
+        let table = Arc::clone(&self.state.read().head.memory.table);
         let mut table = table.write();
         let known = table.len();
         let (mut previous, mut added_bytes) = (NO_SLOT, 0);
@@ -168,17 +168,19 @@ impl Tenant {
         let mut has_exemplars = false;
         if !batch.series.is_empty() {
             let mut state = self.state.write();
+            let mut appender = state.head.appender();
             for Taken { series, data, starts, histogram_starts } in batch.taken() {
                 if !data.samples.is_empty() {
-                    state.head.append(series.id, data.samples, starts);
+                    appender.append(series.id, data.samples, starts);
                     applied.samples += data.samples.len() as u64;
                 }
                 if !data.histograms.is_empty() {
-                    state.head.append_histograms(series.id, data.histograms, histogram_starts);
+                    appender.append_histograms(series.id, data.histograms, histogram_starts);
                     applied.histograms += data.histograms.len() as u64;
                 }
                 has_exemplars |= !data.exemplars.is_empty();
             }
+            drop(appender);
             if applied.samples + applied.histograms > 0 {
                 state.head.cover(batch.min_ms, batch.max_ms, received_ms);
                 self.lateness.changed(batch.min_ms);
@@ -197,7 +199,7 @@ impl Tenant {
     }
 
     fn apply_exemplars(&self, batch: &Batch, limits: &Limits, applied: &mut Applied) {
-        let table = Arc::clone(&self.state.read().head.table);
+        let table = Arc::clone(&self.state.read().head.memory.table);
         let table = table.read();
         let mut exemplars = self.exemplars.lock();
         for Taken { series, data, .. } in batch.taken().filter(|taken| !taken.data.exemplars.is_empty()) {

@@ -64,6 +64,10 @@ impl Deleted {
         Self(tombstones.iter().filter(|tombstone| tombstone.concerns(block)).cloned().collect())
     }
 
+    pub(crate) fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
     /// The deleted times of a series, both ends inclusive.
     pub(crate) fn ranges(&self, labels: &Labels) -> Vec<(i64, i64)> {
         let hits = self.0.iter().filter(|tombstone| tombstone.matches(labels));

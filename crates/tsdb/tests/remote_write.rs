@@ -72,7 +72,7 @@ fn all_of(store: &TestStore, series: &str) -> String {
     let reader = store.reader(&tenant("a"));
     let set = reader.select(&selection).unwrap();
     let mut buffer = SampleBuffer::default();
-    if let Some(place) = (0..set.len()).find(|place| set.labels(*place) == wanted) {
+    if let Some(place) = (0..set.len()).find(|place| set.labels(*place).unwrap() == wanted) {
         set.read(place, &mut buffer).unwrap();
     }
     let floats = buffer.timestamps_ms.iter().zip(&buffer.values).map(|(time, value)| (*time, value.to_string()));

@@ -50,7 +50,7 @@ fn last_samples(reader: &Reader, selections: impl Iterator<Item = Selection>) ->
     for selection in selections {
         let set = reader.select(&selection)?;
         for place in 0..set.len() {
-            let labels = set.labels(place);
+            let labels = set.labels(place)?;
             if !known.insert(labels.clone()) {
                 continue;
             }

@@ -115,7 +115,7 @@ fn each_series(
         buffer.clear();
         set.read(place, &mut buffer)?;
         if !buffer.is_empty() {
-            take(bounds, set.labels(place), &buffer)?;
+            take(bounds, set.labels(place)?, &buffer)?;
         }
     }
     Ok(())

@@ -112,7 +112,7 @@ fn last_samples(
         if let (Some(time_ms), Some(value)) = (buffer.timestamps_ms.last(), buffer.values.last())
             && !is_stale(*value)
         {
-            found.insert(set.labels(place).without(METRIC_NAME), (*time_ms, *value));
+            found.insert(set.labels(place)?.without(METRIC_NAME), (*time_ms, *value));
         }
     }
     Ok(found)

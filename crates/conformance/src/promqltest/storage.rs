@@ -98,8 +98,8 @@ impl SeriesSet for Selected<'_> {
         self.series.len()
     }
 
-    fn labels(&self, place: usize) -> Labels {
-        self.series[place].0.clone()
+    fn labels(&self, place: usize) -> Result<Labels, SourceError> {
+        Ok(self.series[place].0.clone())
     }
 
     fn read(&self, place: usize, buffer: &mut SampleBuffer) -> Result<(), SourceError> {

@@ -185,7 +185,7 @@ impl Evaluator<'_> {
         let mut remarked = String::new();
         let all = places.len();
         let mut pace = self.budget.pace();
-        for place in places {
+        for (place, labels) in places.clone().zip(set.labels_of(places)?) {
             pace.advance(steps)?;
             buffer.clear();
             set.read(place, &mut buffer)?;
@@ -197,7 +197,7 @@ impl Evaluator<'_> {
             if self.skips_buckets(leaf.selector) {
                 keep_totals(&mut buffer.histograms);
             }
-            let series = leaf.series(set.labels(place), &mut buffer)?;
+            let series = leaf.series(labels, &mut buffer)?;
             charge.grow(histogram_points(&series))?;
             batch.extend(self.finish_leaf(leaf, stages, series, &mut remarked));
         }

@@ -71,7 +71,7 @@ impl Reader {
             let state = tenant.state.read();
             (stats.min_ms, stats.max_ms) = (state.head.min_ms, state.head.max_ms);
             stats.chunks = state.head.active_count as u64;
-            Arc::clone(&state.head.table)
+            Arc::clone(&state.head.memory.table)
         };
         let table = table.read();
         stats.series = table.len() as u64;
@@ -138,7 +138,7 @@ impl Reader {
     }
 
     fn head_table(&self) -> Option<Arc<RwLock<Table>>> {
-        Some(Arc::clone(&self.inner.tenants.get(&self.tenant)?.state.read().head.table))
+        Some(Arc::clone(&self.inner.tenants.get(&self.tenant)?.state.read().head.memory.table))
     }
 }
 

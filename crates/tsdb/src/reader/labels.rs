@@ -10,6 +10,9 @@ use crate::blocks::StoredBlock;
 use crate::index::Index;
 use crate::table::Table;
 
+/// Series whose labels are in memory at one time.
+const BATCH_SERIES: usize = 1024;
+
 impl Reader {
     /// The label names of series that fulfil one of the matcher sets (of all series, when there is none) and may have
     /// samples in the time range, both ends inclusive. Sorted, at most `limit`.
@@ -104,7 +107,9 @@ impl Reader {
         for set in matchers {
             let selection = Selection { matchers: set.clone(), start_ms, end_ms, series_max: usize::MAX };
             let selected = self.selected(&selection)?;
-            (0..selected.len()).for_each(|place| take(selected.labels(place)));
+            for start in (0..selected.len()).step_by(BATCH_SERIES) {
+                selected.labels_of(start..selected.len().min(start + BATCH_SERIES))?.into_iter().for_each(&mut take);
+            }
         }
         Ok(())
     }
@@ -114,9 +119,9 @@ impl Reader {
         let Some(tenant) = self.inner.tenants.get(&self.tenant) else { return Ok(()) };
         let tables: Vec<Arc<parking_lot::RwLock<Table>>> = {
             let state = tenant.state.read();
-            let head = state.head.overlaps(start_ms, end_ms).then(|| Arc::clone(&state.head.table));
+            let head = state.head.overlaps(start_ms, end_ms).then(|| Arc::clone(&state.head.memory.table));
             let frozen = state.frozen.as_ref().filter(|frozen| frozen.overlaps(start_ms, end_ms));
-            head.into_iter().chain(frozen.map(|frozen| Arc::clone(&frozen.table))).collect()
+            head.into_iter().chain(frozen.map(|frozen| Arc::clone(&frozen.memory.table))).collect()
         };
         tables.iter().for_each(|table| take(table.read().index()));
         Ok(())

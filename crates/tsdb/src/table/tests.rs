@@ -87,17 +87,15 @@ fn refuses_series_beyond_the_limit_but_finds_known_ones() {
 
 #[test]
 fn extends_the_order_of_known_series() {
-    let mut table = Table::new(1);
+    let table = RwLock::new(Table::new(1));
     for i in [5, 3, 9, 1] {
-        get(&mut table, NO_SLOT, &raw(&[("i", &i.to_string())]));
+        get(&mut table.write(), NO_SLOT, &raw(&[("i", &i.to_string())]));
     }
-    let spans = table.share_spans();
-    let order = table.order().extend(&spans, table.len());
-    assert_eq!(order.sorted, [3, 1, 0, 2]);
-    table.set_order(Arc::new(order));
+    assert_eq!(refresh_order(&table).sorted, [3, 1, 0, 2]);
     for i in [4, 0, 10] {
-        get(&mut table, NO_SLOT, &raw(&[("i", &i.to_string())]));
+        get(&mut table.write(), NO_SLOT, &raw(&[("i", &i.to_string())]));
     }
-    let spans = table.share_spans();
-    assert_eq!(table.order().extend(&spans, 7).sorted, [5, 3, 6, 1, 4, 0, 2]);
+    assert_eq!(table.read().order().place_of(4), None);
+    assert_eq!(refresh_order(&table).sorted, [5, 3, 6, 1, 4, 0, 2]);
+    assert_eq!(table.read().order().place_of(4), Some(4));
 }

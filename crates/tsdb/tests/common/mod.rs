@@ -158,7 +158,7 @@ impl TestStore {
                 let start_ms = start_of(&buffer.histogram_start_timestamps_ms, place);
                 (*time_ms, text(Value::Histogram(number_of(histogram)), start_ms))
             });
-            found.insert(set.labels(place), floats.chain(histograms).collect());
+            found.insert(set.labels(place).unwrap(), floats.chain(histograms).collect());
         }
         found
     }
@@ -179,7 +179,7 @@ impl TestStore {
             set.read(place, &mut buffer)?;
             assert!(buffer.timestamps_ms.is_sorted_by(|a, b| a < b), "times ascend, each once");
             let samples: Vec<_> = buffer.timestamps_ms.into_iter().zip(buffer.values).collect();
-            found.push((set.labels(place), samples));
+            found.push((set.labels(place).unwrap(), samples));
         }
         assert!(found.is_sorted_by(|a, b| a.0 < b.0), "series are sorted by labels, each once");
         Ok(found)
