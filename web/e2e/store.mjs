@@ -27,7 +27,7 @@ function madeStatus(now) {
   const sum = (key) => blocks.reduce((total, one) => total + one[key], 0);
   const head = { series: 131_402, activeSeries: 120_551, samples: 4_200_000, bytes: 61 * MIB, minTime: now - 240_000, maxTime: now, flushing: true };
   const tenant = { tenant: 'anonymous', head, exemplars: 12, deletions: 1, damagedBlocks: 1, blockCount: blocks.length, blockBytes: sum('bytes'), blockSamples: sum('samples') };
-  return { tenant, blocks, merging: true, logBytes: 96 * MIB, allTenants: true };
+  return { tenant, blocks, merging: { tenant: 'anonymous', start: 0, end: 1, level: 2, blocks: 5, bytes: 400 * MIB, doneBytes: 252 * MIB, since: now - 41_000 }, logBytes: 96 * MIB, allTenants: true };
 }
 
 const COUNTS = `bongsu_store_flushes_total 512
@@ -85,6 +85,8 @@ export const storeStories = {
     assert.equal(await page.locator('[data-type=blocks] rect').count(), blocks.length);
     await page.getByText('1 block is damaged').waitFor();
     assert.match(await page.locator('[data-work=flush]').innerText(), /writes blocks/);
+    assert.match(await page.locator('[data-work=merge]').innerText(), /merges 5 blocks/);
+    assert.equal(await page.getByRole('progressbar', { name: /Merge under way/ }).getAttribute('aria-valuenow'), '63');
     assert.deepEqual(await page.locator('[data-type=store-refused] b').allInnerTexts(), ['1,200', '310']);
     await page.locator('[data-type=blocks] svg').focus();
     await page.keyboard.press('End');
@@ -118,7 +120,7 @@ export const storeStories = {
 
   async 'an empty store and one out of reach are explained'(browser) {
     const { page } = await visitor(browser);
-    await page.route('**/api/v1/status/blocks*', (route) => route.fulfill({ json: { status: 'success', data: { tenant: null, blocks: [], merging: false, logBytes: 0, allTenants: false } } }));
+    await page.route('**/api/v1/status/blocks*', (route) => route.fulfill({ json: { status: 'success', data: { tenant: null, blocks: [], merging: null, logBytes: 0, allTenants: false } } }));
     await page.goto(`${BASE_URL}/store`);
     await page.getByText('Nothing is stored yet').waitFor();
     await shot(page, 'store-empty');

@@ -3,6 +3,7 @@
 use bongsu_model::TenantId;
 
 use crate::blocks::StoredBlock;
+use crate::progress::MergeProgress;
 use crate::store::Store;
 use crate::tenant::Tenant;
 
@@ -67,10 +68,10 @@ impl Store {
         self.inner.tenants.all().iter().map(|tenant| Holdings::of(tenant)).collect()
     }
 
-    /// Whether blocks are being merged, or looked through for some to merge.
+    /// How far the merge under way has come.
     #[must_use]
-    pub fn is_merging(&self) -> bool {
-        self.inner.merging.is_locked()
+    pub fn merge_progress(&self) -> Option<MergeProgress> {
+        self.inner.current_merge.get()
     }
 }
 

@@ -75,7 +75,9 @@ impl Inner {
         let inputs: Vec<_> = plan.inputs.iter().map(|stored| Arc::clone(&stored.block)).collect();
         let tombstones = Arc::clone(&tenant.state.read().tombstones);
         let deleted: Vec<_> = plan.inputs.iter().map(|stored| Deleted::of(&tombstones, stored)).collect();
+        let progress = self.current_merge.begin(&tenant.id, plan.partition, &plan.inputs, plan.level, now_ms);
         let removed = |place: usize, labels: &Labels| {
+            progress.next_series();
             let mut ranges = deleted[place].ranges(labels);
             if may_be_over {
                 ranges.extend(expiry.start_of(labels).checked_sub(1).map(|last_ms| (i64::MIN, last_ms)));

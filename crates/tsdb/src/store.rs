@@ -16,6 +16,7 @@ use crate::error::{Error, Rejected, Rejections, WriteError, WriteErrorKind};
 use crate::files::Files;
 use crate::flush::FlushNumbers;
 use crate::options::{Limits, Options};
+use crate::progress::CurrentMerge;
 use crate::reader::Reader;
 use crate::record::{self, Protocol, RecordHeader};
 use crate::retention::{Expiry, Policies};
@@ -49,6 +50,7 @@ pub(crate) struct Inner {
     pub(crate) flushing: Mutex<FlushNumbers>,
     /// One merge at a time.
     pub(crate) merging: Mutex<()>,
+    pub(crate) current_merge: CurrentMerge,
     /// Held while blocks leave, by retention or for a merged one, but not while the merged one is written.
     pub(crate) leaving: Mutex<()>,
     /// Held while a list of tombstones changes.
@@ -159,6 +161,7 @@ impl Store {
             gate: RwLock::new(()),
             flushing: Mutex::new(flushing),
             merging: Mutex::new(()),
+            current_merge: CurrentMerge::default(),
             leaving: Mutex::new(()),
             deleting: Mutex::new(()),
             departures: Mutex::new(departures.unwrap_or_default()),

@@ -131,11 +131,24 @@ export interface TenantHoldings {
   blockSamples: number;
 }
 
+/** A merge under way; times in milliseconds. */
+export interface MergeProgress {
+  /** Null for that of another tenant. */
+  tenant: string | null;
+  start: number;
+  end: number;
+  level: number;
+  blocks: number;
+  bytes: number;
+  doneBytes: number;
+  since: number;
+}
+
 export interface BlocksStatus {
   /** Null when nothing was written. */
   tenant: TenantHoldings | null;
   blocks: StoredBlock[];
-  merging: boolean;
+  merging: MergeProgress | null;
   /** Of all tenants. */
   logBytes: number;
   /** Whether `allHoldings` is answered. */

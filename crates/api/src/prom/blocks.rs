@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use axum::extract::State;
 use axum::response::Response;
-use bongsu_tsdb::{HeldBlock, Holdings};
+use bongsu_tsdb::{HeldBlock, Holdings, MergeProgress};
 use serde_json::{Value, json};
 
 use super::activity::whose;
@@ -22,7 +22,9 @@ pub(super) async fn status(
     params: Params,
 ) -> Result<Response, ApiError> {
     let is_of_all = whose(&api, &tenant, &params)?.is_none();
-    let mut data = json!({ "merging": api.store.is_merging(), "logBytes": api.store.stats().log_bytes });
+    let merging =
+        api.store.merge_progress().map(|progress| merge_json(&progress, is_of_all || progress.tenant == tenant));
+    let mut data = json!({ "merging": merging, "logBytes": api.store.stats().log_bytes });
     if is_of_all {
         let all = blocking(move || Ok(api.store.all_holdings())).await?;
         data["tenants"] = all.iter().map(totals).collect();
@@ -33,6 +35,20 @@ pub(super) async fn status(
         data["blocks"] = held.iter().flat_map(|held| &held.blocks).map(block).collect();
     }
     Ok(success(&data.to_string()))
+}
+
+/// The merge under way; whose it is concerns its tenant and operators.
+fn merge_json(progress: &MergeProgress, with_tenant: bool) -> Value {
+    json!({
+        "tenant": with_tenant.then_some(progress.tenant.as_str()),
+        "start": progress.partition_ms.0,
+        "end": progress.partition_ms.1,
+        "level": progress.level,
+        "blocks": progress.blocks,
+        "bytes": progress.bytes,
+        "doneBytes": progress.done_bytes,
+        "since": progress.since_ms,
+    })
 }
 
 fn totals(held: &Holdings) -> Value {
