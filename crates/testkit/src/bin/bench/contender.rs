@@ -21,8 +21,10 @@ pub(crate) struct Contender {
     pub(crate) push_path: &'static str,
     ready_path: &'static str,
     arguments: fn(data: &Path, address: &str) -> Vec<String>,
-    /// Requests that bring all data into its final form on disk.
+    /// Requests that bring all data to disk as it will stay for some time.
     settle: &'static [(&'static str, &'static str)],
+    /// Requests that then merge it as far as it ever will be.
+    compact: &'static [(&'static str, &'static str)],
     /// Where that form lies, below the data folder.
     settled_in: &'static str,
 }
@@ -40,6 +42,7 @@ pub(crate) fn contenders(bongsu: &Path) -> Vec<Contender> {
                 ["server".into(), format!("--data={data}"), format!("--listen={address}")].to_vec()
             },
             settle: &[("POST", "/api/v1/admin/tsdb/flush")],
+            compact: &[("POST", "/api/v1/admin/tsdb/compact")],
             settled_in: "",
         },
         Contender {
@@ -60,6 +63,7 @@ pub(crate) fn contenders(bongsu: &Path) -> Vec<Contender> {
             },
             // Its blocks come two-hourly; a snapshot with the head shows what they will take.
             settle: &[("POST", "/api/v1/admin/tsdb/snapshot")],
+            compact: &[],
             settled_in: "snapshots",
         },
         Contender {
@@ -76,6 +80,7 @@ pub(crate) fn contenders(bongsu: &Path) -> Vec<Contender> {
                 .to_vec()
             },
             settle: &[("GET", "/internal/force_flush"), ("GET", "/internal/force_merge")],
+            compact: &[],
             settled_in: "",
         },
     ]
@@ -113,10 +118,19 @@ impl Contender {
         Ok(measure::wait_idle(running.server.pid(), QUIET_SECONDS, IDLE_TIMEOUT)?)
     }
 
-    /// Brings all data into its final form and returns the bytes that it takes on disk.
+    /// Brings all data to disk and returns the bytes that it takes there.
     pub(crate) fn settled_bytes(&self, running: &Running) -> anyhow::Result<u64> {
+        self.ask_and_weigh(running, self.settle)
+    }
+
+    /// Merges what was brought to disk, and returns the bytes that it takes then.
+    pub(crate) fn compacted_bytes(&self, running: &Running) -> anyhow::Result<u64> {
+        self.ask_and_weigh(running, self.compact)
+    }
+
+    fn ask_and_weigh(&self, running: &Running, requests: &[(&str, &str)]) -> anyhow::Result<u64> {
         let mut connection = Connection::open(&running.address)?;
-        for (method, path) in self.settle {
+        for (method, path) in requests {
             let answer = if *method == "GET" { connection.get(path)? } else { connection.post(path, "", &[])? };
             answer.ok()?;
         }

@@ -7,6 +7,7 @@ mod contender;
 mod dashboards;
 mod queries;
 mod report;
+mod store;
 
 use std::io::Write;
 use std::path::PathBuf;
@@ -56,6 +57,8 @@ enum Part {
     Load,
     /// Twenty questions of dashboards about a day of history
     Dashboards,
+    /// A million series, a kill and a new start, bytes of two hours and of a day
+    Store,
 }
 
 fn main() -> anyhow::Result<()> {
@@ -69,6 +72,9 @@ fn main() -> anyhow::Result<()> {
     }
     if arguments.parts.contains(&Part::Dashboards) {
         bench_dashboards(&arguments, &known, &command)?;
+    }
+    if arguments.parts.contains(&Part::Store) {
+        bench_store(&arguments, &known, &command)?;
     }
     Ok(())
 }
@@ -106,6 +112,25 @@ fn bench_dashboards(arguments: &Arguments, known: &[Contender], command: &str) -
     }
     writeln!(out, "\n{text}")?;
     arguments.page.as_ref().map_or(Ok(()), |page| report::write(page, "dashboards", &text))
+}
+
+fn bench_store(arguments: &Arguments, known: &[Contender], command: &str) -> anyhow::Result<()> {
+    let now_ms = jiff::Timestamp::now().as_millisecond() / INTERVAL_MS * INTERVAL_MS;
+    let mut results = Vec::new();
+    for (contender, version) in installed(arguments, known)? {
+        let bench =
+            store::Bench { contender, dir: arguments.dir.as_deref(), now_ms, connections: arguments.connections };
+        let name = contender.name;
+        say(&format!("{name} {version}: a million series, a kill, two hours and a day"))?;
+        results.push(bench.run(version).with_context(|| format!("{name} failed"))?);
+    }
+    let text = format!("{}\n{}\n", store::table(&results), report::circumstances(command));
+    let mut out = std::io::stdout().lock();
+    for held in &results {
+        writeln!(out, "{}", serde_json::to_string(held)?)?;
+    }
+    writeln!(out, "\n{text}")?;
+    arguments.page.as_ref().map_or(Ok(()), |page| report::write(page, "store", &text))
 }
 
 fn bench_load(arguments: &Arguments, known: &[Contender], command: &str) -> anyhow::Result<()> {

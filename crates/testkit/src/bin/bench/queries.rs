@@ -117,7 +117,7 @@ fn range_path(query: &str, start: i64, end: i64, step: i64) -> String {
     format!("/api/v1/query_range?query={}&start={start}&end={end}&step={step}&nocache=1", percent_encode(query))
 }
 
-fn percent_encode(text: &str) -> String {
+pub(crate) fn percent_encode(text: &str) -> String {
     let encode = |byte: u8| match byte {
         b'A'..=b'Z' | b'a'..=b'z' | b'0'..=b'9' | b'_' | b'-' | b'.' => (byte as char).to_string(),
         _ => format!("%{byte:02X}"),

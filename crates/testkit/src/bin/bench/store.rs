@@ -1,0 +1,177 @@
+//! What the store needs where it hurts: a million series, a kill at full speed, and the bytes that samples take in the end.
+
+use std::fmt::Write;
+use std::path::Path;
+use std::thread;
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, ensure};
+use bongsu_testkit::generator::{Generator, INTERVAL_MS, SERIES_PER_HOST};
+use bongsu_testkit::http::Connection;
+use bongsu_testkit::measure::{self, MemoryWatch};
+use bongsu_testkit::replay::{Acked, replay};
+use serde::Serialize;
+use serde_json::Value;
+use tempfile::TempDir;
+
+use crate::contender::{Contender, Running};
+use crate::queries::percent_encode;
+
+const WIDE_HOSTS: u32 = 1000;
+const WIDE_SCRAPES: usize = 8;
+/// Hosts whose samples are counted by one question: peers bound the series of one.
+const COUNTED_HOSTS: u32 = 100;
+/// Hosts and scrapes of the short and of the long history.
+const HOURS: (u32, usize) = (20, 480);
+const DAY: (u32, usize) = (5, 5760);
+/// Made and sent at once.
+const SCRAPES_AT_ONCE: usize = 240;
+const POLL: Duration = Duration::from_millis(10);
+const ANSWER_TIMEOUT: Duration = Duration::from_secs(120);
+
+/// How a contender is measured.
+pub(crate) struct Bench<'b> {
+    pub(crate) contender: &'b Contender,
+    pub(crate) dir: Option<&'b Path>,
+    pub(crate) now_ms: i64,
+    pub(crate) connections: usize,
+}
+
+/// What one program needed.
+#[derive(Serialize)]
+pub(crate) struct Held {
+    name: &'static str,
+    version: String,
+    wide: Wide,
+    killed: Killed,
+    /// Bytes a sample of two hours, flushed, and of a day, merged.
+    hours_sample_bytes: f64,
+    day_sample_bytes: f64,
+}
+
+/// Of a million series.
+#[derive(Serialize)]
+struct Wide {
+    new_series_cpu_us: f64,
+    steady_samples_per_cpu_second: f64,
+    series_memory_bytes: f64,
+    ack_p99_ms: f64,
+}
+
+/// Of a kill -9 right after the last ack.
+#[derive(Serialize)]
+struct Killed {
+    ready_seconds: f64,
+    acked: u64,
+    lost: i64,
+}
+
+impl Bench<'_> {
+    pub(crate) fn run(&self, version: String) -> anyhow::Result<Held> {
+        let (wide, killed) = self.wide().context("a million series")?;
+        let (hours_sample_bytes, _) = self.history(HOURS).context("two hours")?;
+        let (_, day_sample_bytes) = self.history(DAY).context("a day")?;
+        Ok(Held { name: self.contender.name, version, wide, killed, hours_sample_bytes, day_sample_bytes })
+    }
+
+    fn wide(&self) -> anyhow::Result<(Wide, Killed)> {
+        let folder = self.folder()?;
+        let running = self.contender.start(folder.path())?;
+        let pid = running.server.pid();
+        let memory = MemoryWatch::start(pid);
+        let mut generator = Generator::new(WIDE_HOSTS, self.now_ms - WIDE_SCRAPES as i64 * INTERVAL_MS);
+        let start = measure::cpu_seconds(pid)?;
+        let first = self.send(&mut generator, 1, &running)?;
+        let created = measure::cpu_seconds(pid)?;
+        let steady = self.send(&mut generator, WIDE_SCRAPES - 1, &running)?;
+        let acked = measure::cpu_seconds(pid)?;
+        let wide = Wide {
+            new_series_cpu_us: (created - start) * 1e6 / first.samples as f64,
+            steady_samples_per_cpu_second: steady.samples as f64 / (acked - created),
+            series_memory_bytes: memory.peak_bytes() as f64 / first.samples as f64,
+            ack_p99_ms: steady.ack_p99_ms,
+        };
+        drop(memory);
+        Ok((wide, self.killed(running, folder.path(), first.samples + steady.samples)?))
+    }
+
+    /// Kills the server, starts it again, and counts.
+    fn killed(&self, mut running: Running, folder: &Path, acked: u64) -> anyhow::Result<Killed> {
+        running.server.kill();
+        drop(running);
+        let begun = Instant::now();
+        let running = self.contender.start(folder)?;
+        let mut connection = Connection::open(&running.address)?;
+        while number(&mut connection, "count(node_load1) or vector(0)", self.now_ms)? == 0.0 {
+            ensure!(begun.elapsed() < ANSWER_TIMEOUT, "no answer about what was stored before the kill");
+            thread::sleep(POLL);
+        }
+        let ready_seconds = begun.elapsed().as_secs_f64();
+        let mut stored = 0.0;
+        for hundred in 0..WIDE_HOSTS / COUNTED_HOSTS {
+            let hosts = format!(r#"{{job="node",instance=~"host-{hundred:03}[0-9][0-9][.].*"}}"#);
+            let query = format!("sum(count_over_time({hosts}[1h])) or vector(0)");
+            // A host may be scraped within the interval after the last.
+            stored += number(&mut connection, &query, self.now_ms + INTERVAL_MS)?;
+        }
+        Ok(Killed { ready_seconds, acked, lost: acked as i64 - stored as i64 })
+    }
+
+    /// Bytes a sample once flushed, and once merged as well.
+    fn history(&self, (hosts, scrapes): (u32, usize)) -> anyhow::Result<(f64, f64)> {
+        let folder = self.folder()?;
+        let running = self.contender.start(folder.path())?;
+        let mut generator = Generator::new(hosts, self.now_ms - scrapes as i64 * INTERVAL_MS);
+        for begin in (0..scrapes).step_by(SCRAPES_AT_ONCE) {
+            self.send(&mut generator, SCRAPES_AT_ONCE.min(scrapes - begin), &running)?;
+        }
+        let samples = (hosts as usize * SERIES_PER_HOST * scrapes) as f64;
+        let flushed = self.contender.settled_bytes(&running)? as f64 / samples;
+        Ok((flushed, self.contender.compacted_bytes(&running)? as f64 / samples))
+    }
+
+    fn send(&self, generator: &mut Generator, scrapes: usize, running: &Running) -> anyhow::Result<Acked> {
+        let scrapes: Vec<_> = (0..scrapes).map(|_| generator.next_scrape()).collect::<Result<_, _>>()?;
+        replay(&running.address, self.contender.push_path, &scrapes, self.connections)
+    }
+
+    fn folder(&self) -> anyhow::Result<TempDir> {
+        Ok(self.dir.map_or_else(tempfile::tempdir, tempfile::tempdir_in)?)
+    }
+}
+
+/// The one number that a query answers.
+fn number(connection: &mut Connection, query: &str, time_ms: i64) -> anyhow::Result<f64> {
+    let path = format!("/api/v1/query?query={}&time={}&nocache=1", percent_encode(query), time_ms / 1000);
+    let answer: Value = serde_json::from_slice(&connection.get(&path)?.ok()?)?;
+    let value = answer["data"]["result"][0]["value"][1].as_str();
+    Ok(value.with_context(|| format!("{query} has no answer: {answer}"))?.parse()?)
+}
+
+/// What stands in a column of a row.
+type Cell = fn(&Held) -> String;
+
+/// A row for each figure, a column for each program.
+pub(crate) fn table(results: &[Held]) -> String {
+    let mut text = String::from("| |");
+    text.extend(results.iter().map(|held| format!(" {} {} |", held.name, held.version)));
+    let _ = writeln!(text, "\n|---|{}", "---|".repeat(results.len()));
+    let rows: [(&str, Cell); 8] = [
+        ("CPU µs a new series, 1 M series", |held| format!("{:.1}", held.wide.new_series_cpu_us)),
+        ("steady samples / CPU-s, 1 M series", |held| {
+            format!("{:.0} k", held.wide.steady_samples_per_cpu_second / 1e3)
+        }),
+        ("peak anonymous memory a series, 1 M series, bytes", |held| format!("{:.0}", held.wide.series_memory_bytes)),
+        ("ack p99 at full load, 1 M series, ms", |held| format!("{:.1}", held.wide.ack_p99_ms)),
+        ("answers after kill -9 within, 1 M series, s", |held| format!("{:.2}", held.killed.ready_seconds)),
+        ("acked samples lost by the kill, of 8 M", |held| held.killed.lost.to_string()),
+        ("bytes a sample, 2 h (20 k series), flushed", |held| format!("{:.2}", held.hours_sample_bytes)),
+        ("bytes a sample, 24 h (5 k series), merged", |held| format!("{:.3}", held.day_sample_bytes)),
+    ];
+    for (name, cell) in rows {
+        let _ = write!(text, "| {name} |");
+        text.extend(results.iter().map(|held| format!(" {} |", cell(held))));
+        text.push('\n');
+    }
+    text
+}
