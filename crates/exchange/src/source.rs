@@ -21,7 +21,7 @@ pub fn export(
         let before = Window { matchers: window.matchers[..index].to_vec(), ..Window::default() };
         let set = select(source, matchers, window, series_max)?;
         for place in 0..set.len() {
-            let labels = set.labels(place);
+            let labels = set.labels(place)?;
             if index > 0 && before.wants(&labels) {
                 continue;
             }
