@@ -16,8 +16,8 @@ use crate::metrics;
 use crate::state::Api;
 use crate::tenant::Tenant;
 
-/// How long a sender should wait before it tries again.
-const RETRY_AFTER_SECONDS: &str = "1";
+/// How long a sender should wait before it tries again, at least.
+const RETRY_AFTER_SECONDS_MIN: u64 = 1;
 
 /// Takes a push and answers when its samples are on disk.
 ///
@@ -133,7 +133,9 @@ async fn finish(tenant: &TenantId, protocol: Protocol, written: Written) -> Take
     metrics::PUSH_EXEMPLARS.add(exemplars);
     let answer = match written.rejected {
         Some(rejected) => {
-            metrics::PUSH_REJECTED.add([tenant.as_str(), rejected.reason.as_str()], rejected.count);
+            for (reason, count) in &rejected.by_reason {
+                metrics::PUSH_REJECTED.add([tenant.as_str(), reason.as_str()], *count);
+            }
             let text = rejected_text(&rejected, samples + histograms);
             (StatusCode::BAD_REQUEST, text).into_response()
         }
@@ -158,10 +160,15 @@ fn rejected_text(rejected: &Rejected, kept: u64) -> String {
 }
 
 fn refuse(tenant: &TenantId, error: &WriteError) -> Response {
+    if let Some((reason, samples)) = error.refused {
+        metrics::PUSH_REJECTED.add([tenant.as_str(), reason.as_str()], samples);
+    }
     match error.kind {
         WriteErrorKind::Malformed => (StatusCode::BAD_REQUEST, format!("{error}\n")).into_response(),
         WriteErrorKind::TooLarge => (StatusCode::PAYLOAD_TOO_LARGE, format!("{error}\n")).into_response(),
-        WriteErrorKind::Limit => retry_later(StatusCode::TOO_MANY_REQUESTS, &error.to_string()),
+        WriteErrorKind::Limit => {
+            retry_after(StatusCode::TOO_MANY_REQUESTS, error.retry_after_ms.unwrap_or(0), &error.to_string())
+        }
         _ => {
             tracing::warn!(%tenant, %error, "a push was put off");
             retry_later(StatusCode::SERVICE_UNAVAILABLE, &error.to_string())
@@ -170,7 +177,13 @@ fn refuse(tenant: &TenantId, error: &WriteError) -> Response {
 }
 
 fn retry_later(status: StatusCode, reason: &str) -> Response {
-    (status, [(header::RETRY_AFTER, RETRY_AFTER_SECONDS)], format!("{reason}\n")).into_response()
+    retry_after(status, 0, reason)
+}
+
+/// The header has whole seconds.
+fn retry_after(status: StatusCode, wait_ms: i64, reason: &str) -> Response {
+    let seconds = (wait_ms.max(0) as u64).div_ceil(1000).max(RETRY_AFTER_SECONDS_MIN);
+    (status, [(header::RETRY_AFTER, seconds.to_string())], format!("{reason}\n")).into_response()
 }
 
 /// Only snappy, and the messages of 1.0 and 2.0; absent headers are taken as 1.0, as other receivers do.

@@ -1,5 +1,7 @@
 //! Reads a block.
 
+mod inspect;
+
 use std::fs::File;
 use std::io;
 use std::path::Path;
@@ -16,6 +18,8 @@ use crate::error::{Damage, Error};
 use crate::footer::{BlockMeta, Footer, HEADER_BYTES};
 use crate::section::{KINDS, Kind, has_checksum};
 use crate::series::{ENTRY_BYTES, FRAME_SERIES, SeriesView};
+
+pub use inspect::{Codec, Inspection, LabelBytes, Part};
 
 /// Bytes of an entry of the page directory: where the page ends, and its checksum.
 const PAGE_ENTRY_BYTES: usize = 12;
@@ -151,6 +155,14 @@ impl Block {
     /// # Errors
     /// [`Error::Corrupt`] for the first damage found.
     pub fn verify(&self) -> Result<(), Error> {
+        self.verify_with(&mut |_| ())
+    }
+
+    /// The same; calls `each` after every series with its number.
+    ///
+    /// # Errors
+    /// As [`verify`](Self::verify).
+    pub fn verify_with(&self, each: &mut dyn FnMut(u32)) -> Result<(), Error> {
         let mut samples = SampleBuffer::default();
         let (mut walk, mut last, mut labels) = (self.label_walk()?, LabelsBuffer::default(), LabelsBuffer::default());
         let (mut min_time_ms, mut max_time_ms, mut sample_count) = (i64::MAX, i64::MIN, 0);
@@ -171,6 +183,7 @@ impl Block {
                 (min_time_ms, max_time_ms) = (min_time_ms.min(first), max_time_ms.max(last));
             }
             sample_count += samples.len() as u64;
+            each(series);
         }
         self.verify_postings()?;
         let meta = &self.meta;

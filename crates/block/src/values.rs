@@ -15,6 +15,7 @@ use pco::{ChunkConfig, DeltaSpec};
 use crate::bytes::{Cursor, put_signed, put_varint};
 use crate::decimal::{self, Scaled};
 use crate::error::Damage;
+use crate::histograms::HISTOGRAMS;
 use crate::pack;
 
 /// How much work goes into making a block small.
@@ -133,6 +134,21 @@ fn put_exceptions(places: &[usize], values: &[f64], out: &mut Vec<u8>) {
         }
         next = place + 1;
     }
+}
+
+/// The kind and the form that the first byte of a column tells, for people.
+pub(crate) fn codec_name(codec: u8) -> String {
+    let kind = match codec & KIND_MASK {
+        CONSTANT => "constant",
+        PACKED => "packed",
+        PACKED_DELTAS => "packed deltas",
+        PCO => "pco",
+        HISTOGRAMS => return "histograms".to_owned(),
+        _ => "unknown",
+    };
+    let form = if codec >> 4 == FLOAT_BITS { "float bits" } else { "decimal" };
+    let exceptions = if codec & EXCEPTIONS == 0 { "" } else { ", exceptions" };
+    format!("{kind}, {form}{exceptions}")
 }
 
 /// Appends the `count` values of a column to `out`.

@@ -13,7 +13,7 @@ use serde::{Deserialize, Deserializer, de};
 
 pub(crate) use keeping::rules_yaml;
 pub use keeping::{RetentionRule, SeriesSelector};
-pub use tenants::TenantConfig;
+pub use tenants::{TenantConfig, TenantLimits};
 pub(crate) use tenants::yaml as tenants_yaml;
 
 /// What `bongsu server --config FILE` reads. Every field has a default, unknown ones are errors.
@@ -41,6 +41,9 @@ pub struct Config {
     pub promql: PromQl,
     /// Bounds.
     pub limits: Limits,
+    /// What is different for some tenants, by their ids.
+    #[serde(deserialize_with = "tenants::by_id")]
+    pub tenants: BTreeMap<TenantId, TenantConfig>,
 }
 
 impl Default for Config {
@@ -56,6 +59,7 @@ impl Default for Config {
             cors_origin: ".*".to_owned(),
             promql: PromQl::default(),
             limits: Limits::default(),
+            tenants: BTreeMap::new(),
         }
     }
 }
@@ -113,6 +117,12 @@ pub struct Limits {
     pub exemplars: usize,
     /// How far ahead of the clock a sample may be: times in the wrong unit are refused by it. Default 1w.
     pub samples_ahead: Duration,
+    /// How far behind the clock a sample may be. Default: no bound but the retention.
+    pub samples_behind: Option<Duration>,
+    /// Samples of one tenant per second, on average; more are answered 429. Default: no bound.
+    pub samples_per_second: Option<f64>,
+    /// Samples of one tenant that may come at once after a pause, beyond the average. Default 1,000,000.
+    pub samples_burst: f64,
     /// Bytes of a compressed remote write body. Default 16MB.
     pub push_body_size: ByteSize,
     /// Queries evaluated at once. Default 20.
@@ -148,6 +158,9 @@ impl Default for Limits {
             label_value_size: ByteSize::from_bytes(64 << 10),
             exemplars: 100_000,
             samples_ahead: Duration::from_secs(7 * 24 * 3600),
+            samples_behind: None,
+            samples_per_second: None,
+            samples_burst: 1e6,
             push_body_size: ByteSize::from_bytes(16 << 20),
             queries_concurrent: 20,
             queries_concurrent_per_tenant: 16,

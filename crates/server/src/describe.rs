@@ -60,6 +60,7 @@ fn settings(config: &Config) -> Vec<(&'static str, String)> {
         ("limits.label_value_size", limits.label_value_size.to_string()),
         ("limits.exemplars", limits.exemplars.to_string()),
         ("limits.samples_ahead", limits.samples_ahead.to_string()),
+        ("limits.samples_burst", limits.samples_burst.to_string()),
         ("limits.push_body_size", limits.push_body_size.to_string()),
         ("limits.queries_concurrent", limits.queries_concurrent.to_string()),
         ("limits.queries_concurrent_per_tenant", limits.queries_concurrent_per_tenant.to_string()),
@@ -73,6 +74,8 @@ fn settings(config: &Config) -> Vec<(&'static str, String)> {
         ("limits.query_cache_recent", limits.query_cache_recent.to_string()),
         ("limits.slow_query", limits.slow_query.to_string()),
     ]);
+    settings.extend(limits.samples_behind.map(|behind| ("limits.samples_behind", behind.to_string())));
+    settings.extend(limits.samples_per_second.map(|rate| ("limits.samples_per_second", rate.to_string())));
     settings
 }
 
@@ -97,14 +100,16 @@ mod tests {
         let mut config = Config { data: "it's here".into(), admin_api: true, ..Config::default() };
         config.limits.query_series = 7;
         config.promql.metricsql = true;
-        let text = "retention_rules: [{match: 'up{job=\"it''s\"}', keep: 7d}]\ntenants: {a: {retention: 30d, retention_size: 1GB}, b: {}}";
+        let text = "retention_rules: [{match: 'up{job=\"it''s\"}', keep: 7d}]\ntenants: {a: {retention: 30d, retention_size: 1GB}, b: {limits: {samples_burst: 7.5, samples_behind: 1h}}}";
         let read: Config = bongsu_config::parse(text, "keeping").unwrap();
         (config.retention_rules, config.tenants) = (read.retention_rules, read.tenants);
+        config.limits.samples_per_second = Some(0.5);
         let dir = tempfile::tempdir().unwrap();
         let file = dir.path().join("bongsu.yml");
         std::fs::write(&file, yaml(&config)).unwrap();
         let read: Config = bongsu_config::load(&file).unwrap();
         assert_eq!(settings(&read), settings(&config));
+        assert_eq!(yaml(&read), yaml(&config));
         let flags = flags(&config);
         assert!(flags.contains(&("data".to_owned(), "it's here".to_owned())));
         assert!(flags.contains(&("limits.query-series".to_owned(), "7".to_owned())));

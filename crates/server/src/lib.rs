@@ -13,5 +13,5 @@ mod maintenance;
 mod readings;
 mod server;
 
-pub use config::{Config, Limits, RetentionRule, SeriesSelector, TenantConfig};
+pub use config::{Config, Limits, RetentionRule, SeriesSelector, TenantConfig, TenantLimits};
 pub use server::{Server, open_store};

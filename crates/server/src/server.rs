@@ -6,7 +6,7 @@ use std::sync::Arc;
 use anyhow::Context;
 use bongsu_api::{Api, ApiLimits, ApiOptions, BuildInfo, ServerInfo};
 use bongsu_disk::Disk;
-use bongsu_model::{Clock, MatchOp, Matcher, SystemClock};
+use bongsu_model::{Clock, MatchOp, Matcher, SystemClock, TenantId};
 use bongsu_promql::{Engine, EngineOptions};
 use bongsu_telemetry::Registry;
 use bongsu_tsdb::{OpenReport, Store};
@@ -14,7 +14,7 @@ use tokio::net::TcpListener;
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
 
-use crate::config::{Config, RetentionRule, TenantConfig};
+use crate::config::{Config, Limits, RetentionRule, TenantConfig};
 use crate::describe;
 use crate::disk;
 use crate::maintenance::Maintenance;
@@ -108,22 +108,15 @@ pub fn open_store(config: &Config) -> anyhow::Result<(Store, OpenReport)> {
 }
 
 fn store_options(config: &Config, clock: Arc<dyn Clock>, disk: Arc<dyn Disk>) -> bongsu_tsdb::Options {
-    let limits = &config.limits;
-    let size = |size: bongsu_config::ByteSize| usize::try_from(size.as_bytes()).unwrap_or(usize::MAX);
+    let of_tenant =
+        |(id, tenant): (&TenantId, &TenantConfig)| (id.clone(), store_limits(&tenant.limits.over(&config.limits)));
     bongsu_tsdb::Options {
         retention_ms: config.retention.as_ms(),
         retention_bytes: config.retention_size.map(bongsu_config::ByteSize::as_bytes),
         retention_rules: retention_rules(&config.retention_rules),
         tenant_retention: config.tenants.iter().map(|(id, tenant)| (id.clone(), tenant_retention(tenant))).collect(),
-        limits: bongsu_tsdb::Limits {
-            series_per_tenant_max: limits.series_per_tenant,
-            label_names_per_series_max: limits.labels_per_series,
-            label_name_bytes_max: size(limits.label_name_size),
-            label_value_bytes_max: size(limits.label_value_size),
-            exemplars_per_tenant_max: limits.exemplars,
-            future_ms_max: Some(limits.samples_ahead.as_ms()),
-            ..bongsu_tsdb::Limits::default()
-        },
+        limits: store_limits(&config.limits),
+        tenant_limits: config.tenants.iter().map(of_tenant).collect(),
         clock,
         disk,
         ..bongsu_tsdb::Options::new(&config.data)
@@ -143,6 +136,22 @@ fn tenant_retention(tenant: &TenantConfig) -> bongsu_tsdb::TenantRetention {
         retention_ms: tenant.retention.map(bongsu_config::Duration::as_ms),
         retention_bytes: tenant.retention_size.map(bongsu_config::ByteSize::as_bytes),
         retention_rules: retention_rules(&tenant.retention_rules),
+    }
+}
+
+fn store_limits(limits: &Limits) -> bongsu_tsdb::Limits {
+    let size = |size: bongsu_config::ByteSize| usize::try_from(size.as_bytes()).unwrap_or(usize::MAX);
+    bongsu_tsdb::Limits {
+        series_per_tenant_max: limits.series_per_tenant,
+        label_names_per_series_max: limits.labels_per_series,
+        label_name_bytes_max: size(limits.label_name_size),
+        label_value_bytes_max: size(limits.label_value_size),
+        exemplars_per_tenant_max: limits.exemplars,
+        future_ms_max: Some(limits.samples_ahead.as_ms()),
+        past_ms_max: limits.samples_behind.map(bongsu_config::Duration::as_ms),
+        samples_per_second_max: limits.samples_per_second,
+        samples_burst_max: limits.samples_burst,
+        ..bongsu_tsdb::Limits::default()
     }
 }
 

@@ -120,6 +120,11 @@ impl Batch {
         }
     }
 
+    /// Samples of both kinds of all series.
+    pub(crate) fn samples_total(&self) -> u64 {
+        (self.samples.len() + self.histograms.len()) as u64
+    }
+
     /// Samples of both kinds of one of the series.
     pub(crate) fn sample_count(&self, place: usize) -> u64 {
         let start = place.checked_sub(1).map_or(Ends::default(), |before| self.series[before].ends);

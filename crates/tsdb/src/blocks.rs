@@ -36,7 +36,7 @@ impl BlockName {
         self != other && self.covers(other)
     }
 
-    fn parse(file_name: &str) -> Option<Self> {
+    pub(crate) fn parse(file_name: &str) -> Option<Self> {
         let mut parts = file_name.strip_suffix(SUFFIX)?.split('_');
         let span = Span::parse(parts.next()?)?;
         let partition = Partition { span, index: parts.next()?.parse().ok()? };

@@ -43,6 +43,10 @@ impl Error {
 pub struct WriteError {
     /// What the sender can do.
     pub kind: WriteErrorKind,
+    /// What is counted as refused: why, and how many samples. `None` where the samples are not known.
+    pub refused: Option<(RejectReason, u64)>,
+    /// After how long it makes sense to try again, milliseconds, when that is known.
+    pub retry_after_ms: Option<i64>,
     message: String,
 }
 
@@ -62,7 +66,12 @@ pub enum WriteErrorKind {
 
 impl WriteError {
     pub(crate) fn new(kind: WriteErrorKind, message: impl ToString) -> Self {
-        Self { kind, message: message.to_string() }
+        Self { kind, refused: None, retry_after_ms: None, message: message.to_string() }
+    }
+
+    /// A whole request that met a bound.
+    pub(crate) fn limit(reason: RejectReason, samples: u64, message: impl ToString) -> Self {
+        Self { refused: Some((reason, samples)), ..Self::new(WriteErrorKind::Limit, message) }
     }
 }
 
@@ -90,7 +99,7 @@ impl From<bongsu_log::Error> for WriteError {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[non_exhaustive]
 pub enum RejectReason {
-    /// Older than the retention.
+    /// Older than the retention, or than [`crate::Limits::past_ms_max`].
     SampleTooOld,
     /// Further ahead than [`crate::Limits::future_ms_max`].
     SampleTooFarInFuture,
@@ -110,11 +119,15 @@ pub enum RejectReason {
     LabelValueTooLong,
     /// A new series beyond [`crate::Limits::series_per_tenant_max`].
     SeriesLimit,
+    /// A request while [`crate::Limits::samples_per_second_max`] is used up.
+    RateLimit,
+    /// A new tenant beyond [`crate::Limits::tenants_max`].
+    TenantLimit,
 }
 
 impl RejectReason {
     /// All of them.
-    pub const ALL: [Self; 10] = [
+    pub const ALL: [Self; 12] = [
         Self::SampleTooOld,
         Self::SampleTooFarInFuture,
         Self::InvalidHistogram,
@@ -125,6 +138,8 @@ impl RejectReason {
         Self::LabelNameTooLong,
         Self::LabelValueTooLong,
         Self::SeriesLimit,
+        Self::RateLimit,
+        Self::TenantLimit,
     ];
 
     /// The word for metrics and messages.
@@ -141,13 +156,15 @@ impl RejectReason {
             Self::LabelNameTooLong => "label_name_too_long",
             Self::LabelValueTooLong => "label_value_too_long",
             Self::SeriesLimit => "series_limit",
+            Self::RateLimit => "rate_limit",
+            Self::TenantLimit => "tenant_limit",
         }
     }
 
     /// Whether the same sample could be taken later: 429 rather than 400.
     #[must_use]
     pub fn is_limit(self) -> bool {
-        self == Self::SeriesLimit
+        matches!(self, Self::SeriesLimit | Self::RateLimit | Self::TenantLimit)
     }
 }
 
@@ -164,6 +181,8 @@ pub struct Rejected {
     pub message: String,
     /// Whether any of them met a limit that may give way later.
     pub limited: bool,
+    /// Samples not taken by reason, those that are not 0.
+    pub by_reason: Vec<(RejectReason, u64)>,
 }
 
 /// The first offender and the counts of a request.
@@ -185,7 +204,7 @@ impl Rejections {
         self.by_reason[reason as usize] += samples;
         let first = self.first.get_or_insert_with(|| {
             let (series, message) = texts();
-            Rejected { reason, series, count: 0, message, limited: false }
+            Rejected { reason, series, count: 0, message, limited: false, by_reason: Vec::new() }
         });
         first.count += samples;
         first.limited |= reason.is_limit();
@@ -196,7 +215,10 @@ impl Rejections {
     }
 
     pub(crate) fn finish(self) -> Option<Rejected> {
-        self.first
+        let mut first = self.first?;
+        let counts = RejectReason::ALL.into_iter().zip(self.by_reason);
+        first.by_reason = counts.filter(|(_, count)| *count > 0).collect();
+        Some(first)
     }
 }
 

@@ -81,7 +81,7 @@ impl Inner {
         let _closed = self.gate.write();
         let position = self.log.rotate()?;
         for tenant in self.tenants.all() {
-            tenant.freeze(position, &self.options.limits);
+            tenant.freeze(position, self.options.limits_of(&tenant.id));
         }
         self.log_cut.store(position.0, Ordering::Relaxed);
         Ok(())

@@ -14,6 +14,7 @@ mod options;
 mod store;
 
 mod batch;
+mod rate;
 mod record;
 mod tenant;
 mod tenants;
@@ -24,6 +25,8 @@ mod index;
 mod lateness;
 mod span;
 mod table;
+
+pub mod offline;
 
 mod blocks;
 mod departure;

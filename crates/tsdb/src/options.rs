@@ -28,6 +28,8 @@ pub struct Options {
     pub flush_head_bytes: u64,
     /// Bounds per tenant and request.
     pub limits: Limits,
+    /// The bounds of tenants that have their own, in place of `limits`.
+    pub tenant_limits: HashMap<TenantId, Limits>,
     /// The write-ahead log's own options.
     pub log: bongsu_log::Options,
     /// The file system, of the log too: [`Store::open`](crate::Store::open) hands it on.
@@ -50,10 +52,16 @@ impl Options {
             flush_log_bytes: 1 << 30,
             flush_head_bytes: 512 << 20,
             limits: Limits::default(),
+            tenant_limits: HashMap::new(),
             log: bongsu_log::Options::default(),
             disk: Arc::new(OsDisk),
             clock: Arc::new(SystemClock),
         }
+    }
+
+    /// The bounds of a tenant.
+    pub(crate) fn limits_of(&self, tenant: &TenantId) -> &Limits {
+        self.tenant_limits.get(tenant).unwrap_or(&self.limits)
     }
 }
 
@@ -93,11 +101,17 @@ pub struct Limits {
     /// How far ahead of the clock a sample may be, 7 days by default: a sender that counts nanoseconds would fill the disk
     /// with small blocks of all millennia. No bound without.
     pub future_ms_max: Option<i64>,
+    /// How far behind the clock a sample may be. No bound but the retention without.
+    pub past_ms_max: Option<i64>,
+    /// Samples that come in per second, on average. No bound without.
+    pub samples_per_second_max: Option<f64>,
+    /// Samples that may come at once on top of that, after a pause.
+    pub samples_burst_max: f64,
     /// Exemplars in memory, the newest ones; 0 keeps none.
     pub exemplars_per_tenant_max: usize,
     /// Metrics with metadata; more are not remembered.
     pub metadata_per_tenant_max: usize,
-    /// Tenants.
+    /// Tenants. Of the store: those of a single tenant are not asked.
     pub tenants_max: usize,
 }
 
@@ -110,6 +124,9 @@ impl Default for Limits {
             label_value_bytes_max: 65_536,
             request_decoded_bytes_max: 64 << 20,
             future_ms_max: Some(7 * 24 * 3_600_000),
+            past_ms_max: None,
+            samples_per_second_max: None,
+            samples_burst_max: 1e6,
             exemplars_per_tenant_max: 100_000,
             metadata_per_tenant_max: 100_000,
             tenants_max: 10_000,

@@ -2,7 +2,7 @@
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use crate::error::{RejectReason, Rejections};
+use crate::error::{RejectReason, Rejections, WriteError};
 use crate::tenant::Applied;
 
 /// A number that only grows.
@@ -93,6 +93,13 @@ impl Counters {
             if count > 0 {
                 counter.add(count);
             }
+        }
+    }
+
+    /// Counts the samples of a request of which nothing was taken.
+    pub(crate) fn count_refused(&self, error: &WriteError) {
+        if let Some((reason, samples)) = error.refused {
+            self.rejected[reason as usize].add(samples);
         }
     }
 

@@ -21,7 +21,7 @@ use crate::reader::Reader;
 use crate::record::{self, Protocol, RecordHeader};
 use crate::retention::{Expiry, Policies};
 use crate::stats::{Counters, Stats};
-use crate::tenant::Applied;
+use crate::tenant::{Applied, Tenant};
 use crate::tenants::Tenants;
 
 /// After a failed flush the next one waits this long.
@@ -134,12 +134,14 @@ impl Store {
     /// When another process has the directory, or when files cannot be read or created.
     pub fn open(mut options: Options) -> Result<(Self, OpenReport), Error> {
         // What a block cannot hold must not come in.
-        let labels_max = &mut options.limits.label_names_per_series_max;
-        *labels_max = (*labels_max).min(bongsu_block::LABELS_MAX);
+        for limits in std::iter::once(&mut options.limits).chain(options.tenant_limits.values_mut()) {
+            let labels_max = &mut limits.label_names_per_series_max;
+            *labels_max = (*labels_max).min(bongsu_block::LABELS_MAX);
+        }
         options.log.disk = Arc::clone(&options.disk);
         let files = Files(Arc::clone(&options.disk));
         files.create_dir_all(&options.dir.join("log"))?;
-        let tenants = Tenants::new(files.clone(), options.dir.join("tenants"), options.limits.exemplars_per_tenant_max);
+        let tenants = Tenants::new(files.clone(), options.dir.join("tenants"));
         let mut replay = Replay::new(&options, &tenants);
         let opened = Log::open(&options.dir.join("log"), options.log.clone(), &mut |at, bytes| replay.take(at, bytes));
         let (log, recovery) = opened?;
@@ -149,7 +151,7 @@ impl Store {
             return Err(failure);
         }
         report.log = recovery;
-        last_flush = last_flush.max(tenants.open_all(&mut report.damaged)?);
+        last_flush = last_flush.max(tenants.open_all(&options, &mut report.damaged)?);
         let flushing = FlushNumbers::new(last_flush.map_or(0, |flush| flush + 1));
         let log_cut = AtomicU64::new(log.start().0);
         let inner = Inner {
@@ -285,18 +287,18 @@ impl Inner {
         body: &[u8],
         batch: &mut Batch,
     ) -> Result<Written, WriteError> {
-        let limits = &self.options.limits;
+        let limits = self.options.limits_of(tenant);
         self.check_room()?;
         let now_ms = self.options.clock.now_ms();
-        let max_ms = limits.future_ms_max.map_or(i64::MAX, |ahead_ms| now_ms.saturating_add(ahead_ms));
         let hidden = Expiry::for_readers(self.policies.get(tenant), now_ms);
-        let bounds = TimeBounds { min_ms: hidden.first_ms(), max_ms };
+        let bounds = time_bounds(limits, &hidden, now_ms);
         let mut rejections = Rejections::default();
         batch.decode(protocol, body, limits.request_decoded_bytes_max, bounds, &mut rejections)?;
 
         let _open = self.gate.read();
         let founding = self.tenants.get(tenant).is_none().then(|| self.tenants.founding.lock());
-        let tenant = self.tenants.for_write(tenant, limits.tenants_max)?;
+        let refused = |error: &WriteError| self.counters.count_refused(error);
+        let tenant = self.admit(tenant, batch.samples_total(), now_ms).inspect_err(refused)?;
         let turn = tenant.turn.lock();
         tenant.resolve(batch, Some(limits), &mut rejections);
         batch.refuse_expired(&hidden, &mut rejections);
@@ -322,6 +324,13 @@ impl Inner {
         let Applied { samples, histograms, exemplars, out_of_order_exemplars, .. } = applied;
         let (rejected, commit) = (rejections.finish(), Some(commit));
         Ok(Written { samples, histograms, exemplars, out_of_order_exemplars, rejected, commit })
+    }
+
+    /// The tenant of a request, if there is room for it and its rate allows for so many samples.
+    fn admit(&self, id: &TenantId, samples: u64, now_ms: i64) -> Result<Arc<Tenant>, WriteError> {
+        let tenant = self.tenants.for_write(id, &self.options, samples)?;
+        tenant.rate.lock().take(samples, self.options.limits_of(id), now_ms)?;
+        Ok(tenant)
     }
 
     /// Refuses writes while flushes fail or fall far behind, rather than fill memory and disk.
@@ -404,6 +413,13 @@ impl Inner {
     }
 }
 
+/// Which samples a tenant may write.
+fn time_bounds(limits: &Limits, hidden: &Expiry, now_ms: i64) -> TimeBounds {
+    let oldest_ms = limits.past_ms_max.map_or(i64::MIN, |behind_ms| now_ms.saturating_sub(behind_ms));
+    let max_ms = limits.future_ms_max.map_or(i64::MAX, |ahead_ms| now_ms.saturating_add(ahead_ms));
+    TimeBounds { min_ms: hidden.first_ms().max(oldest_ms), max_ms }
+}
+
 /// What a step of maintenance has to flush.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum FlushDue {
@@ -420,7 +436,7 @@ struct Replay<'a> {
     tenants: &'a Tenants,
     /// Deletions of tenants that a crash interrupted; looked up once the log has its lock.
     departures: Option<Vec<Departure>>,
-    limits: &'a Limits,
+    options: &'a Options,
     bounds: TimeBounds,
     batch: Batch,
     report: OpenReport,
@@ -435,7 +451,7 @@ impl<'a> Replay<'a> {
             dir: &options.dir,
             tenants,
             departures: None,
-            limits: &options.limits,
+            options,
             // What was taken stays, whatever the clock says at boot. Retention deletes it with its block.
             bounds: TimeBounds { min_ms: i64::MIN, max_ms: i64::MAX },
             batch: Batch::default(),
@@ -475,7 +491,8 @@ impl<'a> Replay<'a> {
         let mut ignored = Rejections::default();
         let decoded = self.batch.decode(record.protocol, record.body, usize::MAX, self.bounds, &mut ignored);
         decoded.map_err(|error| error.to_string())?;
-        let tenant = match self.tenants.open(&record.tenant, &mut self.report.damaged) {
+        let limits = self.options.limits_of(&record.tenant);
+        let tenant = match self.tenants.open(&record.tenant, limits, &mut self.report.damaged) {
             Ok((tenant, last_flush)) => {
                 self.last_flush = self.last_flush.max(last_flush);
                 tenant
@@ -486,7 +503,7 @@ impl<'a> Replay<'a> {
             }
         };
         tenant.resolve(&mut self.batch, None, &mut ignored);
-        let applied = tenant.apply(&self.batch, record.received_ms, self.limits);
+        let applied = tenant.apply(&self.batch, record.received_ms, limits);
         self.report.replayed_samples += applied.samples + applied.histograms;
         Ok(())
     }

@@ -18,6 +18,7 @@ use crate::head::{Frozen, Head};
 use crate::lateness::Lateness;
 use crate::metadata::{self, MetadataMap};
 use crate::options::Limits;
+use crate::rate::Bucket;
 use crate::span;
 use crate::table::NO_SLOT;
 use crate::tombstones::{self, Tombstones};
@@ -36,6 +37,8 @@ pub(crate) struct Tenant {
     files: Files,
     /// Held while a request is resolved, logged and applied, so that samples have the same order in the log and in memory.
     pub(crate) turn: Mutex<()>,
+    /// How many samples may come now.
+    pub(crate) rate: Mutex<Bucket>,
     pub(crate) state: RwLock<State>,
     pub(crate) metadata: Mutex<MetadataMap>,
     pub(crate) exemplars: Mutex<Exemplars>,
@@ -84,7 +87,7 @@ impl Tenant {
         id: TenantId,
         files: &Files,
         tenants_dir: &Path,
-        exemplars_max: usize,
+        limits: &Limits,
         damaged: &mut Vec<String>,
     ) -> Result<(Self, Option<u64>), Error> {
         let dir = tenants_dir.join(id.as_str());
@@ -100,12 +103,15 @@ impl Tenant {
         // Numbers that a tombstone is about are not used again, also when no block has them any more.
         let last_flush = found.last_flush.max(state.tombstones.iter().map(|tombstone| tombstone.last_flush).max());
         let metadata = load(&dir.join(METADATA_FILE), damaged, MetadataMap::decode);
-        let exemplars = load(&dir.join(EXEMPLARS_FILE), damaged, |bytes| exemplars::file::decode(bytes, exemplars_max));
+        let exemplars = load(&dir.join(EXEMPLARS_FILE), damaged, |bytes| {
+            exemplars::file::decode(bytes, limits.exemplars_per_tenant_max)
+        });
         let (metadata, exemplars) = (Mutex::new(metadata), Mutex::new(exemplars));
         let (files, turn, state, unopened) = (files.clone(), Mutex::new(()), RwLock::new(state), found.unopened);
         let (lateness, leftovers, is_leaving) = (Lateness::default(), Mutex::default(), AtomicBool::new(false));
+        let rate = Mutex::new(Bucket::default());
         let tenant =
-            Self { id, dir, files, turn, state, metadata, exemplars, lateness, leftovers, unopened, is_leaving };
+            Self { id, dir, files, turn, rate, state, metadata, exemplars, lateness, leftovers, unopened, is_leaving };
         Ok((tenant, last_flush))
     }
 

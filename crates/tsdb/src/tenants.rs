@@ -8,9 +8,10 @@ use std::sync::Arc;
 use bongsu_model::TenantId;
 use parking_lot::{Mutex, RwLock};
 
-use crate::error::{Error, WriteError, WriteErrorKind};
+use crate::error::{Error, RejectReason, WriteError, WriteErrorKind};
 use crate::files::Files;
 use crate::lateness::Lateness;
+use crate::options::{Limits, Options};
 use crate::tenant::Tenant;
 
 /// See the module's text.
@@ -18,8 +19,6 @@ use crate::tenant::Tenant;
 pub(crate) struct Tenants {
     files: Files,
     dir: PathBuf,
-    /// Exemplars that each may keep.
-    exemplars_max: usize,
     by_id: RwLock<HashMap<TenantId, Arc<Tenant>>>,
     /// Tenants that were deleted since the start.
     deleted: Mutex<HashMap<TenantId, Gone>>,
@@ -37,9 +36,9 @@ struct Gone {
 }
 
 impl Tenants {
-    pub(crate) fn new(files: Files, dir: PathBuf, exemplars_max: usize) -> Self {
+    pub(crate) fn new(files: Files, dir: PathBuf) -> Self {
         let (by_id, deleted, founding) = (RwLock::default(), Mutex::default(), Mutex::default());
-        Self { files, dir, exemplars_max, by_id, deleted, founding }
+        Self { files, dir, by_id, deleted, founding }
     }
 
     pub(crate) fn get(&self, id: &TenantId) -> Option<Arc<Tenant>> {
@@ -55,20 +54,21 @@ impl Tenants {
 
     /// The tenant of a request, made if it is new and there is room. A new one is known to others when
     /// [`insert`](Self::insert)ed, once something of the request is taken.
-    pub(crate) fn for_write(&self, id: &TenantId, tenants_max: usize) -> Result<Arc<Tenant>, WriteError> {
+    pub(crate) fn for_write(&self, id: &TenantId, options: &Options, samples: u64) -> Result<Arc<Tenant>, WriteError> {
         if let Some(tenant) = self.get(id) {
             return Ok(tenant);
         }
+        let tenants_max = options.limits.tenants_max;
         if self.by_id.read().len() >= tenants_max {
             let message = format!("new tenant {id} is beyond the limit of {tenants_max} tenants");
-            return Err(WriteError::new(WriteErrorKind::Limit, message));
+            return Err(WriteError::limit(RejectReason::TenantLimit, samples, message));
         }
         let gone = self.deleted.lock().get(id).copied();
         if gone.is_some_and(|gone| !gone.is_cleared) {
             let message = format!("tenant {id} is being deleted");
             return Err(WriteError::new(WriteErrorKind::Unavailable, message));
         }
-        let opened = Tenant::open(id.clone(), &self.files, &self.dir, self.exemplars_max, &mut Vec::new());
+        let opened = Tenant::open(id.clone(), &self.files, &self.dir, options.limits_of(id), &mut Vec::new());
         let (mut tenant, _) = opened.map_err(|error| WriteError::new(WriteErrorKind::Unavailable, error))?;
         if let Some(gone) = gone {
             tenant.lateness = Lateness::after(gone.last_change);
@@ -96,25 +96,32 @@ impl Tenants {
     }
 
     /// The tenant, opened from disk if it is not open yet, and the highest number of a flush then.
-    pub(crate) fn open(&self, id: &TenantId, damaged: &mut Vec<String>) -> Result<(Arc<Tenant>, Option<u64>), Error> {
+    pub(crate) fn open(
+        &self,
+        id: &TenantId,
+        limits: &Limits,
+        damaged: &mut Vec<String>,
+    ) -> Result<(Arc<Tenant>, Option<u64>), Error> {
         let mut by_id = self.by_id.write();
         if let Some(tenant) = by_id.get(id) {
             return Ok((Arc::clone(tenant), None));
         }
-        let (tenant, last_flush) = Tenant::open(id.clone(), &self.files, &self.dir, self.exemplars_max, damaged)?;
+        let (tenant, last_flush) = Tenant::open(id.clone(), &self.files, &self.dir, limits, damaged)?;
         let tenant = Arc::new(tenant);
         by_id.insert(id.clone(), Arc::clone(&tenant));
         Ok((tenant, last_flush))
     }
 
     /// Opens all tenants that are on disk. Returns the highest number of a flush.
-    pub(crate) fn open_all(&self, damaged: &mut Vec<String>) -> Result<Option<u64>, Error> {
+    pub(crate) fn open_all(&self, options: &Options, damaged: &mut Vec<String>) -> Result<Option<u64>, Error> {
         self.files.create_dir_all(&self.dir)?;
         let mut last_flush = None;
         for entry in fs::read_dir(&self.dir).map_err(Error::io("list", &self.dir))? {
             let entry = entry.map_err(Error::io("list", &self.dir))?;
             match entry.file_name().to_str().map(TenantId::parse) {
-                Some(Ok(id)) if entry.path().is_dir() => last_flush = last_flush.max(self.open(&id, damaged)?.1),
+                Some(Ok(id)) if entry.path().is_dir() => {
+                    last_flush = last_flush.max(self.open(&id, options.limits_of(&id), damaged)?.1);
+                }
                 _ => damaged.push(format!("{}: no directory of a tenant", entry.path().display())),
             }
         }

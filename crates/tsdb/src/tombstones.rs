@@ -224,6 +224,11 @@ pub(crate) fn are_missed(
     out_of_reach.any(|tombstone| inputs.iter().any(|input| tombstone.concerns(input)))
 }
 
+/// Whether the bytes are a sound file.
+pub(crate) fn check(bytes: &[u8]) -> Result<(), String> {
+    codec::decode(bytes).map(drop)
+}
+
 /// What the file of a tenant's directory has; without a sound file, nothing.
 pub(crate) fn load(tenant_dir: &Path, damaged: &mut Vec<String>) -> Tombstones {
     let path = tenant_dir.join(FILE);

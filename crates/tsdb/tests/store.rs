@@ -188,6 +188,46 @@ fn limits_hold_at_n_and_give_a_reason_at_n_plus_1() {
 }
 
 #[test]
+fn a_tenant_may_have_bounds_of_its_own() {
+    let store = TestStore::with(|options| {
+        options.limits.series_per_tenant_max = 1;
+        options.limits.past_ms_max = Some(10_000);
+        let mut own = options.limits.clone();
+        own.series_per_tenant_max = 2;
+        own.past_ms_max = None;
+        options.tenant_limits.insert(tenant("large"), own);
+    });
+    let write = |tenant: &str| {
+        let series =
+            ["m n=1", "m n=2", "m n=3"].map(|series| (labels(series), vec![(START_MS - 20_000, 1.0), (START_MS, 1.0)]));
+        let written = store.write(tenant, &series).unwrap();
+        (written.samples, written.rejected.unwrap().by_reason)
+    };
+    assert_eq!(write("small"), (1, vec![(RejectReason::SampleTooOld, 3), (RejectReason::SeriesLimit, 2)]));
+    assert_eq!(write("large"), (4, vec![(RejectReason::SeriesLimit, 2)]));
+}
+
+#[test]
+fn samples_beyond_the_rate_are_put_off_whole() {
+    let store = TestStore::with(|options| {
+        options.limits.samples_per_second_max = Some(10.0);
+        options.limits.samples_burst_max = 10.0;
+    });
+    let three = |time_ms: i64| (0..3).map(|n| (time_ms + n, 1.0)).collect::<Vec<_>>();
+    let write = |tenant: &str, time_ms| store.write(tenant, &[(labels("m"), three(time_ms))]);
+    let taken = (0..10).filter(|n| write("a", START_MS + n * 10).is_ok()).count();
+    assert_eq!(taken, 4, "twelve samples: the last request leaves a debt of two");
+    let error = write("a", START_MS + 500).unwrap_err();
+    assert_eq!((error.kind, error.refused), (WriteErrorKind::Limit, Some((RejectReason::RateLimit, 3))));
+    assert!(write("b", START_MS).is_ok(), "other tenants go on");
+    store.clock.advance_ms(error.retry_after_ms.unwrap());
+    assert!(write("a", START_MS + 600).is_ok());
+    assert_eq!(store.select("a", &[], i64::MIN, i64::MAX).unwrap()[0].1.len(), 15);
+    let refused = store.stats().rejected.into_iter().find(|(reason, _)| *reason == RejectReason::RateLimit);
+    assert_eq!(refused.unwrap().1, 21);
+}
+
+#[test]
 fn the_good_part_of_a_request_is_kept_and_the_bad_part_does_not_come_back() {
     let mut store = TestStore::with(|options| options.limits.label_value_bytes_max = 5);
     let request = [
