@@ -1,6 +1,8 @@
 //! Flags and subcommands.
 
+mod backup;
 mod exchange;
+mod tsdb;
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -8,7 +10,9 @@ use std::path::PathBuf;
 use bongsu_config::{ByteSize, Duration};
 use clap::{Args, Parser, Subcommand};
 
+pub(crate) use backup::{BackupArgs, RestoreArgs, SnapshotArgs};
 pub(crate) use exchange::{ExportArgs, ExportFormat, ImportArgs, ImportKind, TargetArgs, WindowArgs};
+pub(crate) use tsdb::{BenchArgs, DumpArgs, InspectArgs, ListArgs, RepairArgs, TsdbCommand, VerifyArgs};
 
 /// Monitoring in one binary: agents push, one centre keeps, answers PromQL and draws.
 #[derive(Debug, Parser)]
@@ -20,6 +24,7 @@ pub(crate) use exchange::{ExportArgs, ExportFormat, ImportArgs, ImportKind, Targ
   bongsu agent --remote-write-url http://centre:9009/api/v1/push
   bongsu check config prometheus.yml
   bongsu import prometheus /var/lib/prometheus --to http://centre:9009
+  bongsu tsdb verify /var/lib/bongsu              whether every byte on disk is whole
   bongsu completion bash > /etc/bash_completion.d/bongsu"
 )]
 pub(crate) struct Cli {
@@ -43,6 +48,15 @@ pub(crate) enum Command {
     Import(ImportArgs),
     /// Write samples to a file that other programs read
     Export(ExportArgs),
+    /// Look after a data directory: list, inspect, verify, repair, dump, bench
+    #[command(subcommand)]
+    Tsdb(TsdbCommand),
+    /// Make a snapshot: hard links to what is on disk, a data directory of its own
+    Snapshot(SnapshotArgs),
+    /// Copy everything to a folder, while the centre runs; unchanged files are not copied again
+    Backup(BackupArgs),
+    /// Bring a backup back into an empty directory, and check it
+    Restore(RestoreArgs),
     /// Print a shell completion script
     Completion {
         /// The shell

@@ -1,9 +1,15 @@
 //! What each subcommand does.
 
 mod agent;
+mod backup;
 mod check;
 mod exchange;
+mod input;
+mod progress;
 mod server;
+mod snapshot;
+mod table;
+mod tsdb;
 
 use clap::CommandFactory;
 
@@ -17,6 +23,10 @@ pub(crate) fn run(cli: Cli) -> anyhow::Result<()> {
         Command::Check(command) => check::run(&command),
         Command::Import(args) => exchange::import(&args),
         Command::Export(args) => exchange::export(&args),
+        Command::Tsdb(command) => tsdb::run(&command),
+        Command::Snapshot(args) => snapshot::run(&args),
+        Command::Backup(args) => backup::run(&args),
+        Command::Restore(args) => backup::restore(&args),
         Command::Completion { shell } => {
             clap_complete::generate(shell, &mut Cli::command(), "bongsu", &mut std::io::stdout());
             Ok(())
@@ -24,7 +34,7 @@ pub(crate) fn run(cli: Cli) -> anyhow::Result<()> {
     }
 }
 
-fn block_on(work: impl Future<Output = anyhow::Result<()>>) -> anyhow::Result<()> {
+fn block_on<T>(work: impl Future<Output = anyhow::Result<T>>) -> anyhow::Result<T> {
     tokio::runtime::Builder::new_multi_thread().enable_all().build()?.block_on(work)
 }
 

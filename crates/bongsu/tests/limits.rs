@@ -66,7 +66,7 @@ impl Fixture {
 fn every_tenant_meets_its_own_bounds_and_each_refusal_is_counted_and_named() {
     let f = Fixture::start(CONFIG);
     let refused = f.push("small", 5, 0);
-    let expected = "series_limit: {__name__=\"m\", n=\"3\"}: new series is beyond the limit of 3 series per tenant \
+    let expected = "series_limit: m{n=\"3\"}: new series is beyond the limit of 3 series per tenant \
                     (first of 2 rejected samples; 3 samples of the request were kept)\n";
     assert!(refused.status >= 400, "{}", refused.status);
     assert_eq!(refused.body, expected);
@@ -74,7 +74,7 @@ fn every_tenant_meets_its_own_bounds_and_each_refusal_is_counted_and_named() {
 
     let old = f.push("large", 2, 2 * 3_600_000);
     assert_eq!(old.status, 400);
-    assert!(old.body.starts_with("sample_too_old: {__name__=\"m\", n=\"0\"}: sample at "), "{}", old.body);
+    assert!(old.body.starts_with("sample_too_old: m{n=\"0\"}: sample at "), "{}", old.body);
 
     assert_eq!(f.push("slow", 2, 0).status, 204);
     let later = f.push("slow", 2, 1000);

@@ -13,8 +13,8 @@ use serde::{Deserialize, Deserializer, de};
 
 pub(crate) use keeping::rules_yaml;
 pub use keeping::{RetentionRule, SeriesSelector};
-pub use tenants::{TenantConfig, TenantLimits};
 pub(crate) use tenants::yaml as tenants_yaml;
+pub use tenants::{TenantConfig, TenantLimits};
 
 /// What `bongsu server --config FILE` reads. Every field has a default, unknown ones are errors.
 #[derive(Clone, Debug, Deserialize)]
@@ -41,9 +41,6 @@ pub struct Config {
     pub promql: PromQl,
     /// Bounds.
     pub limits: Limits,
-    /// What is different for some tenants, by their ids.
-    #[serde(deserialize_with = "tenants::by_id")]
-    pub tenants: BTreeMap<TenantId, TenantConfig>,
 }
 
 impl Default for Config {
@@ -59,7 +56,6 @@ impl Default for Config {
             cors_origin: ".*".to_owned(),
             promql: PromQl::default(),
             limits: Limits::default(),
-            tenants: BTreeMap::new(),
         }
     }
 }

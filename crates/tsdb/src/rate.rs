@@ -3,7 +3,7 @@
 use crate::error::{RejectReason, WriteError};
 use crate::options::Limits;
 
-/// Samples that may come, filling up at the limit's rate. A request is taken whole as long as there is something left, and
+/// Samples that may come, filling up at the limit's rate. A request is taken whole as long as there is one left, and
 /// may leave a debt that the ones after it wait for: so none is too large to be ever taken, and the average holds.
 #[derive(Debug, Default)]
 pub(crate) struct Bucket {
@@ -26,7 +26,7 @@ impl Bucket {
             None if per_second > 0.0 => burst,
             None => 0.0,
         };
-        let enough = left > 0.0;
+        let enough = left >= 1.0;
         self.filled = Some((now_ms, if enough { left - samples as f64 } else { left }));
         if enough { Ok(()) } else { Err(used_up(samples, per_second, left)) }
     }
@@ -35,7 +35,7 @@ impl Bucket {
 fn used_up(samples: u64, per_second: f64, left: f64) -> WriteError {
     let message = format!("{samples} samples are beyond the limit of {per_second} samples per second of this tenant");
     let mut error = WriteError::limit(RejectReason::RateLimit, samples, message);
-    // A little more than nothing has to be there, and an hour stands for never.
+    // One has to be there, and an hour stands for never.
     error.retry_after_ms = Some(((1.0 - left) * 1000.0 / per_second).clamp(1.0, 3_600_000.0) as i64);
     error
 }

@@ -84,6 +84,11 @@ impl Repair {
         let options = WriteOptions { effort: Effort::Small, level: block.meta().level, ..WriteOptions::default() };
         match bongsu_block::salvage(&block, &file.path, options, each) {
             Ok(salvaged) => {
+                if salvaged.meta.series_count == 0 {
+                    self.files.remove(&file.path)?;
+                    let reason = salvaged.reasons.first().map_or("it has no series", |reason| reason.as_str());
+                    return fixed(None, format!("all of it: {reason}"));
+                }
                 let rebuilt = (u64::from(salvaged.meta.series_count), salvaged.meta.sample_count);
                 let reason = salvaged.reasons.first().map_or(String::new(), |reason| format!(": {reason}"));
                 let (series, samples) = (salvaged.lost_series, salvaged.lost_samples);
