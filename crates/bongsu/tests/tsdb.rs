@@ -83,7 +83,8 @@ fn blocks_are_listed_with_what_they_hold() {
         team-a     2h_249336_1_1  2026-11-21 00:05:00  2026-11-21 00:08:19      0       2      400     381          0.95
         2 blocks                                                                            12,400  26,529          2.14
         exit 0
-    "#]].assert_eq(&f.run_on("list", &f.data(), &[]));
+    "#]]
+    .assert_eq(&f.run_on("list", &f.data(), &[]));
     let one = f.run_on("list", &f.block(), &[]);
     assert!(one.contains("1 blocks") && one.ends_with("exit 0\n"), "{one}");
     let missing = f.run_on("list", f.dir.path(), &[]);
@@ -124,7 +125,8 @@ fn a_block_is_taken_apart() {
         __name__         1           9               3
         ... 1 more
         exit 0
-    "#]].assert_eq(&f.run_on("inspect", &f.block(), &["--labels", "2"]));
+    "#]]
+    .assert_eq(&f.run_on("inspect", &f.block(), &["--labels", "2"]));
 }
 
 #[test]
@@ -138,13 +140,15 @@ fn samples_are_dumped_from_blocks_and_log() {
         m{job="node", n="00"} 0 1795219700000
         m{job="node", n="00"} 0 1795219701000
         exit 0
-    "#]].assert_eq(&f.run_on("dump", &f.data(), &args));
+    "#]]
+    .assert_eq(&f.run_on("dump", &f.data(), &args));
     let of_block = f.run_on("dump", &f.block(), &["--match", "{n=\"03\"}", "--end", "1795219201"]);
     expect![[r#"
         m{job="node", n="03"} 0.1411200080598672 1795219200000
         m{job="node", n="03"} -0.7568024953079282 1795219201000
         exit 0
-    "#]].assert_eq(&of_block);
+    "#]]
+    .assert_eq(&of_block);
     assert_eq!(f.run_on("dump", &f.data(), &["--tenant", "nobody"]), "bongsu: there is no tenant nobody\nexit 1\n");
     assert!(f.run_on("dump", &f.data(), &["--match", "sum(m)"]).contains("expected a series selector"));
 }
@@ -169,17 +173,19 @@ fn damage_is_named_set_aside_and_what_is_left_is_rebuilt() {
     fs::write(&segment, &torn).unwrap();
 
     expect![[r#"
-        block "DATA/tenants/anonymous/2h_249336_0_0.block" is damaged: section page, byte 8: checksum mismatch
+        block "DATA/tenants/anonymous/2h_249336_0_0.block" is damaged: section page, byte 16904: checksum mismatch
         DATA/tenants/team-a/metadata: checksum mismatch
         DATA/log/00000000000000088680.log: 1289 bytes from byte 32 on are not intact records: record is cut short
         bongsu: 3 of 4 files are damaged
         exit 1
-    "#]].assert_eq(&f.run_on("verify", &f.data(), &[]));
+    "#]]
+    .assert_eq(&f.run_on("verify", &f.data(), &[]));
     let dry = f.run_on("repair", &f.data(), &["--dry-run"]);
     assert!(dry.ends_with("3 damaged files\nexit 0\n") && f.block().exists() && metadata.exists(), "{dry}");
     expect![[r#"
-        block "DATA/tenants/anonymous/2h_249336_0_0.block" is damaged: section page, byte 8: checksum mismatch
-          lost: all of it: block "DATA/tenants/anonymous/2h_249336_0_0.block" is damaged: section page, byte 8: checksum mismatch; block "DATA/tenants/anonymous/2h_249336_0_0.block" is damaged: section page, byte 8: checksum mismatch; block "DATA/tenants/anonymous/2h_249336_0_0.block" is damaged: section page, byte 8: checksum mismatch; block "DATA/tenants/anonymous/2h_249336_0_0.block" is damaged: section page, byte 8: checksum mismatch; block "DATA/tenants/anonymous/2h_249336_0_0.block" is damaged: section page, byte 8: checksum mismatch; block "DATA/tenants/anonymous/2h_249336_0_0.block" is damaged: section page, byte 8: checksum mismatch; block "DATA/tenants/anonymous/2h_249336_0_0.block" is damaged: section page, byte 8: checksum mismatch; block "DATA/tenants/anonymous/2h_249336_0_0.block" is damaged: section page, byte 8: checksum mismatch; block "DATA/tenants/anonymous/2h_249336_0_0.block" is damaged: section page, byte 8: checksum mismatch; block "DATA/tenants/anonymous/2h_249336_0_0.block" is damaged: section page, byte 8: checksum mismatch
+        block "DATA/tenants/anonymous/2h_249336_0_0.block" is damaged: section page, byte 16904: checksum mismatch
+          lost: 20 series with 4000 samples: block "DATA/tenants/anonymous/2h_249336_0_0.block" is damaged: section page, byte 16904: checksum mismatch
+          kept: 40 series with 8,000 samples
           the damaged file is now DATA/damaged/tenants/anonymous/2h_249336_0_0.block
         DATA/tenants/team-a/metadata: checksum mismatch
           lost: types, helps and units, until they are sent again
