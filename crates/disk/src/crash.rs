@@ -13,7 +13,8 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use crate::{Disk, DiskFile, OsDisk};
 
 /// The operations that change what is on disk, as a [`CrashPoint`] names them.
-const OPERATIONS: [&str; 9] = ["mkdir", "create", "write", "cut", "sync", "rename", "link", "remove", "syncdir"];
+const OPERATIONS: [&str; 10] =
+    ["mkdir", "create", "write", "cut", "sync", "rename", "link", "remove", "rmdir", "syncdir"];
 
 /// When the process ends: `<operation> <part of the path> <number> [before|after|torn]`, as in `rename .block 3 after`.
 /// `any` stands for each operation and `*` for each path. Of those that fit, the one of that number, from 1 on, is the last
@@ -139,6 +140,10 @@ impl Disk for CrashDisk {
 
     fn remove(&self, path: &Path) -> io::Result<()> {
         self.0.run("remove", path, || OsDisk.remove(path))
+    }
+
+    fn remove_dir(&self, dir: &Path) -> io::Result<()> {
+        self.0.run("rmdir", dir, || OsDisk.remove_dir(dir))
     }
 
     fn sync_dir(&self, dir: &Path) -> io::Result<()> {

@@ -55,6 +55,25 @@ pub fn remove_if_there(disk: &dyn Disk, path: &Path) -> io::Result<()> {
     }
 }
 
+/// Deletes a directory with all that is in it; one that is gone already is fine.
+///
+/// # Errors
+/// Those of the operating system; part of it may be gone then.
+pub fn remove_tree(disk: &dyn Disk, dir: &Path) -> io::Result<()> {
+    for entry in std::fs::read_dir(dir).into_iter().flatten() {
+        let entry = entry?;
+        if entry.file_type()?.is_dir() {
+            remove_tree(disk, &entry.path())?;
+        } else {
+            disk.remove(&entry.path())?;
+        }
+    }
+    match disk.remove_dir(dir) {
+        Err(source) if source.kind() != io::ErrorKind::NotFound => Err(source),
+        _ => Ok(()),
+    }
+}
+
 /// Whether an error says that there is no space left, on the disk or for its user.
 #[must_use]
 pub fn is_full(source: &io::Error) -> bool {
@@ -88,5 +107,9 @@ mod tests {
         assert!(write_file(&OsDisk, &dir.path().join("x"), b"1").is_err(), "a directory is there");
         assert_eq!(OsDisk.list(dir.path()).unwrap(), ["x"]);
         remove_if_there(&OsDisk, &dir.path().join("y")).unwrap();
+        fs::write(dir.path().join("x/z"), b"").unwrap();
+        remove_tree(&OsDisk, &dir.path().join("x")).unwrap();
+        remove_tree(&OsDisk, &dir.path().join("x")).unwrap();
+        assert!(OsDisk.list(dir.path()).unwrap().is_empty());
     }
 }

@@ -21,7 +21,7 @@ use std::io;
 use std::path::Path;
 
 pub use crash::{CrashDisk, CrashPoint, CrashPointError};
-pub use files::{is_full, remove_if_there, write_all_at, write_file};
+pub use files::{is_full, remove_if_there, remove_tree, write_all_at, write_file};
 pub use os::OsDisk;
 pub use sim::{Fault, SimDisk};
 
@@ -71,6 +71,12 @@ pub trait Disk: Send + Sync + Debug {
     /// # Errors
     /// Those of the operating system.
     fn remove(&self, path: &Path) -> io::Result<()>;
+
+    /// Deletes an empty directory.
+    ///
+    /// # Errors
+    /// When it is not empty, among others.
+    fn remove_dir(&self, dir: &Path) -> io::Result<()>;
 
     /// Makes created, renamed and deleted names of a directory durable.
     ///

@@ -205,6 +205,14 @@ impl Disk for SimDisk {
         Ok(())
     }
 
+    fn remove_dir(&self, dir: &Path) -> io::Result<()> {
+        let mut state = self.0.lock();
+        state.operate()?;
+        fs::remove_dir(dir)?;
+        state.journal.remove_dir(dir);
+        Ok(())
+    }
+
     fn sync_dir(&self, dir: &Path) -> io::Result<()> {
         let mut state = self.0.lock();
         state.operate()?;

@@ -28,6 +28,16 @@ impl Files {
         bongsu_disk::write_file(self.0.as_ref(), path, content).map_err(Error::io("write", path))
     }
 
+    /// Gives a file or a directory another name.
+    pub(crate) fn rename(&self, from: &Path, to: &Path) -> Result<(), Error> {
+        self.0.rename(from, to).map_err(Error::io("rename", from))
+    }
+
+    /// Deletes a directory with all that is in it; one that is gone already is fine.
+    pub(crate) fn remove_tree(&self, dir: &Path) -> Result<(), Error> {
+        bongsu_disk::remove_tree(self.0.as_ref(), dir).map_err(Error::io("delete", dir))
+    }
+
     /// Deletes a file; one that is gone already is fine.
     pub(crate) fn remove(&self, path: &Path) -> Result<(), Error> {
         bongsu_disk::remove_if_there(self.0.as_ref(), path).map_err(Error::io("delete", path))

@@ -1,17 +1,31 @@
 //! Snapshots: hard links to what is on disk.
 
 use std::io;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 use crate::error::Error;
+use crate::files::Files;
 use crate::store::{Inner, Store};
 use crate::tenant::Tenant;
 
 /// Small files of a tenant that are replaced as a whole. Tombstones come before blocks: of a block that is being cleaned
 /// the snapshot must not have the old one without them.
 const SMALL_FILES: [&str; 3] = ["tombstones", "metadata", "exemplars"];
+
+/// Behind the name of a snapshot that is being taken.
+const HALF: &str = ".tmp";
+
+/// Deletes what snapshots of an earlier process left that never got their name.
+pub(crate) fn sweep(files: &Files, data_dir: &Path) -> Result<(), Error> {
+    let dir = data_dir.join("snapshots");
+    if !dir.is_dir() {
+        return Ok(());
+    }
+    let names = files.0.list(&dir).map_err(Error::io("list", &dir))?;
+    names.iter().filter(|name| name.ends_with(HALF)).try_for_each(|name| files.remove_tree(&dir.join(name)))
+}
 
 impl Store {
     /// Puts hard links to all blocks of all tenants under `dir`, which becomes a data directory of its own: what a backup
@@ -29,10 +43,22 @@ impl Inner {
         if with_head {
             self.flush()?;
         }
-        if let Some(parent) = dir.parent() {
-            self.files.create_dir_all(parent)?;
+        if dir.exists() {
+            return Err(Error::io("create", dir)(io::ErrorKind::AlreadyExists.into()));
         }
-        self.files.0.create_dir(dir).map_err(Error::io("create", dir))?;
+        let parent = dir.parent().unwrap_or(Path::new("."));
+        self.files.create_dir_all(parent)?;
+        // It gets its name when it is whole: half a snapshot must not be taken for one.
+        let mut half = dir.as_os_str().to_owned();
+        half.push(HALF);
+        let half = PathBuf::from(half);
+        self.files.0.create_dir(&half).map_err(Error::io("create", &half))?;
+        let linked = self.link_all(&half).and_then(|()| self.files.rename(&half, dir));
+        linked.inspect_err(|_| _ = self.files.remove_tree(&half))?;
+        self.files.sync_dir(parent)
+    }
+
+    fn link_all(&self, dir: &Path) -> Result<(), Error> {
         for tenant in self.tenants.all() {
             let target = dir.join("tenants").join(tenant.id.as_str());
             self.files.create_dir_all(&target)?;

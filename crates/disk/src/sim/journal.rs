@@ -184,6 +184,13 @@ impl Journal {
         }
     }
 
+    /// It is gone at once: nothing depends on when it is.
+    pub(super) fn remove_dir(&mut self, dir: &Path) {
+        self.names.retain(|path, _| !path.starts_with(dir));
+        self.durable_names.retain(|path, _| !path.starts_with(dir));
+        self.changes.retain(|change| !change.is_below(dir));
+    }
+
     pub(super) fn sync_dir(&mut self, dir: &Path) {
         let (synced, others): (Vec<_>, Vec<_>) =
             std::mem::take(&mut self.changes).into_iter().partition(|change| change.is_in(dir));
@@ -249,6 +256,13 @@ impl NameChange {
         match self {
             Self::Dir(made) => made.parent() == Some(dir),
             Self::Files(names) => names.keys().any(|path| path.parent() == Some(dir)),
+        }
+    }
+
+    fn is_below(&self, dir: &Path) -> bool {
+        match self {
+            Self::Dir(made) => made.starts_with(dir),
+            Self::Files(names) => names.keys().all(|path| path.starts_with(dir)),
         }
     }
 

@@ -109,6 +109,10 @@ impl Disk for SimDisk {
         Ok(Box::new(SimHandle { disk: self.clone(), file }))
     }
 
+    fn remove_dir(&self, _dir: &Path) -> io::Result<()> {
+        Err(io::ErrorKind::Unsupported.into())
+    }
+
     fn remove(&self, path: &Path) -> io::Result<()> {
         self.0.lock().files.remove(path).map(drop).ok_or_else(|| io::ErrorKind::NotFound.into())
     }

@@ -1,0 +1,393 @@
+//! One life of a store: random steps, and what goes wrong meanwhile.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::sync::Arc;
+
+use bongsu_disk::{Fault, SimDisk};
+use bongsu_model::{Clock, Labels, ManualClock, MatchOp, Matcher, Sample, SampleBuffer, Selection, Source};
+use bongsu_tsdb::{Options, Protocol, Store, WriteErrorKind, Written};
+use bongsu_wire::remote_write::WriteRequestBuilder;
+use rand::rngs::StdRng;
+use rand::{Rng, SeedableRng};
+
+use crate::common::{HOUR_MS, START_MS, body, tenant};
+use crate::expected::{Expected, Place};
+
+const TENANTS: [&str; 2] = ["a", "b"];
+const SERIES: u8 = 6;
+const MINUTE_MS: i64 = 60_000;
+const RETENTION_MS: i64 = 240 * HOUR_MS;
+
+/// See the module's text.
+pub struct Life {
+    random: StdRng,
+    dir: tempfile::TempDir,
+    disk: SimDisk,
+    clock: Arc<ManualClock>,
+    store: Option<Store>,
+    expected: Expected,
+    /// The next value to write.
+    value: u64,
+    /// What goes wrong now.
+    trouble: Trouble,
+    /// Steps until it is over.
+    trouble_left: u32,
+    /// For messages.
+    last_step: String,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Trouble {
+    None,
+    /// The disk is full.
+    Full,
+    /// An operation fails some time.
+    Error,
+    /// The power goes some time.
+    PowerCut,
+}
+
+impl Life {
+    pub fn new(seed: u64) -> Self {
+        let dir = tempfile::tempdir().unwrap();
+        let disk = SimDisk::new(dir.path()).unwrap();
+        let mut life = Self {
+            random: StdRng::seed_from_u64(seed),
+            dir,
+            disk,
+            clock: Arc::new(ManualClock::new(START_MS)),
+            store: None,
+            expected: Expected::default(),
+            value: 0,
+            trouble: Trouble::None,
+            trouble_left: 0,
+            last_step: String::new(),
+        };
+        life.open();
+        life
+    }
+
+    pub fn operations(&self) -> u64 {
+        self.disk.operations()
+    }
+
+    pub fn cut_power_after(&mut self, operations: u64) {
+        self.disk.fail_after(operations, Fault::PowerCut);
+        (self.trouble, self.trouble_left) = (Trouble::PowerCut, u32::MAX);
+    }
+
+    /// All that happens to samples, in one go.
+    pub fn story(&mut self) {
+        for hour in 0..3 {
+            for minute in 0..3 {
+                self.act("write", |life| life.write(0, hour * 60 + minute));
+            }
+            self.act("write", |life| life.write(1, hour));
+            self.act("flush", Life::flush);
+            self.clock.advance_ms(HOUR_MS);
+        }
+        self.act("merge", Life::merge);
+        self.act("delete", |life| life.delete(0, 1, 0..60));
+        self.act("write", |life| life.write(0, 61));
+        self.act("merge", Life::merge);
+        self.clock.advance_ms(3 * HOUR_MS);
+        self.act("clean", Life::clean);
+        self.act("merge", Life::merge);
+        self.act("delete", |life| life.delete(1, 0, 0..600));
+        self.act("clean", Life::clean);
+        self.clock.advance_ms(RETENTION_MS - 4 * HOUR_MS);
+        self.act("write", |life| life.write(0, 200 * 60));
+        self.act("maintain", Life::maintain);
+        self.act("merge", Life::merge);
+        self.act("restart", Life::close);
+    }
+
+    /// One random step.
+    pub fn step(&mut self) {
+        self.change_trouble();
+        match self.random.random_range(0..100) {
+            0..45 => {
+                let minute = self.random_minute();
+                let tenant = usize::from(self.random.random_ratio(1, 4));
+                self.act("write", |life| life.write(tenant, minute));
+            }
+            45..57 => self.act("flush", Life::flush),
+            57..65 => self.act("merge", Life::merge),
+            65..71 => self.act("maintain", Life::maintain),
+            71..77 => {
+                let (tenant, series) = (self.random.random_range(0..2), self.random.random_range(0..SERIES));
+                let (start, end) = (self.random_minute(), self.random_minute());
+                self.act("delete", |life| life.delete(tenant, series, start.min(end)..start.max(end)));
+            }
+            77..80 => self.act("clean", Life::clean),
+            80..82 => self.act("snapshot", Life::snapshot),
+            82..88 => {
+                let minutes = self.random.random_range(1..400);
+                self.act("wait", |life| life.clock.advance_ms(minutes * MINUTE_MS));
+            }
+            88..91 => {
+                let minutes = self.random.random_range(-20_000..20_000);
+                self.act("clock", |life| life.clock.set_ms(START_MS + minutes * MINUTE_MS));
+            }
+            91..94 => self.act("kill", Life::kill),
+            94..96 => self.act("close", Life::close),
+            _ => self.act("power cut", |life| life.disk.fail_after(0, Fault::PowerCut)),
+        }
+    }
+
+    /// Everything works again, and everything is there.
+    pub fn end(&mut self) {
+        self.last_step = "end".to_owned();
+        self.recover();
+        self.heal();
+        self.check();
+        self.act("write", |life| life.write(0, 1));
+        self.act("flush", Life::flush);
+        self.act("merge", Life::merge);
+        self.act("clean", Life::clean);
+        self.act("kill", Life::kill);
+    }
+
+    /// A minute from the start of the story: most of them lie near the clock.
+    fn random_minute(&mut self) -> i64 {
+        let now = (self.clock.now_ms() - START_MS) / MINUTE_MS;
+        if self.random.random_ratio(3, 4) {
+            now - self.random.random_range(0..200)
+        } else {
+            now - self.random.random_range(0..16_000)
+        }
+    }
+
+    fn change_trouble(&mut self) {
+        self.trouble_left = self.trouble_left.saturating_sub(1);
+        if self.trouble_left > 0 {
+            return;
+        }
+        self.heal();
+        self.trouble_left = self.random.random_range(1..8);
+        self.trouble = match self.random.random_range(0..8) {
+            0..2 => {
+                self.disk.leave_space(self.random.random_range(0..3000));
+                Trouble::Full
+            }
+            2 => {
+                self.disk.fail_after(self.random.random_range(0..40), Fault::Error);
+                Trouble::Error
+            }
+            3 => {
+                self.disk.fail_after(self.random.random_range(0..80), Fault::PowerCut);
+                Trouble::PowerCut
+            }
+            _ => Trouble::None,
+        };
+    }
+
+    fn heal(&mut self) {
+        self.disk.heal();
+        self.trouble = Trouble::None;
+    }
+
+    /// Does something, starts again if the power has gone, and looks at everything.
+    fn act(&mut self, what: &str, action: impl FnOnce(&mut Self)) {
+        self.last_step = format!("{what} with {:?}", self.trouble);
+        action(self);
+        self.recover();
+        self.check();
+    }
+
+    /// Turns the power on again if it is off.
+    fn recover(&mut self) {
+        while self.disk.is_off() || self.store.is_none() {
+            self.store = None;
+            if self.disk.is_off() {
+                self.disk.restart(self.random.random()).unwrap();
+                self.trouble = Trouble::None;
+                if self.random.random_ratio(1, 3) {
+                    self.disk.fail_after(self.random.random_range(0..20), Fault::PowerCut);
+                    self.trouble = Trouble::PowerCut;
+                }
+            } else {
+                self.heal();
+            }
+            self.open();
+        }
+    }
+
+    /// Opens the store, which only fails when something is wrong with the disk.
+    fn open(&mut self) {
+        self.expected.restart();
+        match Store::open(options(self.dir.path(), &self.disk, &self.clock)) {
+            Ok((store, report)) => {
+                assert_eq!(
+                    (report.damaged.as_slice(), report.unusable_records),
+                    ([].as_slice(), 0),
+                    "{}",
+                    self.last_step
+                );
+                self.store = Some(store);
+            }
+            Err(error) => assert!(self.trouble != Trouble::None || self.disk.is_off(), "{error}, {}", self.last_step),
+        }
+    }
+
+    fn store(&self) -> &Store {
+        self.store.as_ref().unwrap()
+    }
+
+    /// Whether something was done. It fails when something is wrong only.
+    fn succeeds<T, E: std::fmt::Display>(&self, outcome: Result<T, E>) -> bool {
+        if let Err(error) = &outcome {
+            let is_troubled = self.trouble != Trouble::None || self.disk.is_off();
+            assert!(is_troubled, "{error}, {}", self.last_step);
+            if self.trouble == Trouble::Full && !self.disk.is_off() {
+                assert!(error.to_string().contains("No space left on device"), "{error}");
+            }
+        }
+        outcome.is_ok()
+    }
+
+    fn write(&mut self, tenant_number: usize, minute: i64) {
+        let tenant_name = TENANTS[tenant_number];
+        let cutoff_ms = self.clock.now_ms() - RETENTION_MS;
+        let (mut request, mut places) = (WriteRequestBuilder::new(), Vec::new());
+        for series in 0..SERIES {
+            if self.random.random_ratio(1, 2) {
+                continue;
+            }
+            let mut samples = Vec::new();
+            for step in 0..self.random.random_range(1..5_i64) {
+                self.value += 1;
+                let timestamp_ms = START_MS + (minute + step) * MINUTE_MS;
+                samples.push(Sample { timestamp_ms, value: self.value as f64 });
+                if timestamp_ms >= cutoff_ms {
+                    places.push(((tenant_name, series, timestamp_ms), self.value));
+                }
+            }
+            request.push_series(&labels(series), &samples);
+        }
+        let written = self.store().write(&tenant(tenant_name), Protocol::RemoteWrite1, &body(&request));
+        let outcome = written.and_then(Written::wait);
+        if let Err(error) = &outcome {
+            assert_eq!(error.kind, WriteErrorKind::Unavailable, "{error}");
+        }
+        let is_acked = self.succeeds(outcome);
+        places.into_iter().for_each(|(place, value)| self.expected.write(place, value, is_acked));
+    }
+
+    fn delete(&mut self, tenant_number: usize, series: u8, minutes: std::ops::Range<i64>) {
+        let tenant_name = TENANTS[tenant_number];
+        let (start_ms, end_ms) = (START_MS + minutes.start * MINUTE_MS, START_MS + minutes.end * MINUTE_MS);
+        let matcher = Matcher::new("series", MatchOp::Equal, &series.to_string()).unwrap();
+        let outcome = self.store().delete_series(&tenant(tenant_name), &[matcher], start_ms, end_ms);
+        let is_acked = self.succeeds(outcome);
+        let is_hit =
+            |place: &Place| (place.0, place.1) == (tenant_name, series) && (start_ms..=end_ms).contains(&place.2);
+        self.expected.delete(is_hit, is_acked);
+    }
+
+    fn flush(&mut self) {
+        let outcome = self.store().flush();
+        self.succeeds(outcome);
+    }
+
+    fn merge(&mut self) {
+        let outcome = self.store().merge();
+        self.succeeds(outcome);
+    }
+
+    fn maintain(&mut self) {
+        let outcome = self.store().maintain();
+        self.succeeds(outcome);
+    }
+
+    fn clean(&mut self) {
+        let outcome = self.store().clean_tombstones();
+        self.succeeds(outcome);
+    }
+
+    /// A snapshot answers as the store does.
+    fn snapshot(&mut self) {
+        let target = self.dir.path().join("snapshots").join(self.value.to_string());
+        let outcome = self.store().snapshot(&target, true);
+        if self.succeeds(outcome) {
+            let disk = SimDisk::new(&target).unwrap();
+            let (copy, report) = Store::open(options(&target, &disk, &self.clock)).unwrap();
+            assert_eq!(report.damaged, Vec::<String>::new());
+            assert_eq!(found(&copy), found(self.store()), "a snapshot has other samples than its store");
+        }
+    }
+
+    /// The end of the process without a clean stop, and a new start.
+    fn kill(&mut self) {
+        self.store = None;
+        self.open();
+    }
+
+    fn close(&mut self) {
+        let outcome = self.store.take().unwrap().close();
+        self.succeeds(outcome);
+        self.open();
+    }
+
+    /// Reads everything.
+    #[track_caller]
+    fn check(&mut self) {
+        let cutoff_ms = self.clock.now_ms() - RETENTION_MS;
+        self.expected.expire(cutoff_ms);
+        let found = found(self.store());
+        self.expected.check(&found, cutoff_ms, &format!("after {}", self.last_step));
+        if matches!(self.trouble, Trouble::None | Trouble::Full) {
+            let halves = halves(self.dir.path());
+            assert!(halves.is_empty(), "{halves:?} stay behind after {}", self.last_step);
+        }
+    }
+}
+
+fn options(dir: &Path, disk: &SimDisk, clock: &Arc<ManualClock>) -> Options {
+    let mut options = Options::new(dir);
+    options.disk = Arc::new(disk.clone());
+    options.clock = clock.clone();
+    options.retention_ms = RETENTION_MS;
+    options.limits.future_ms_max = None;
+    // Several segments between two flushes.
+    options.log.segment_bytes_max = 600;
+    options
+}
+
+fn labels(series: u8) -> Labels {
+    Labels::from_pairs([("__name__", "m".to_owned()), ("series", series.to_string())])
+}
+
+/// All that the tenants have.
+fn found(store: &Store) -> BTreeMap<Place, u64> {
+    let mut found = BTreeMap::new();
+    for tenant_name in TENANTS {
+        let selection = Selection { matchers: Vec::new(), start_ms: i64::MIN, end_ms: i64::MAX, series_max: 1000 };
+        let reader = store.reader(&tenant(tenant_name));
+        let set = reader.select(&selection).unwrap();
+        for place in 0..set.len() {
+            let mut buffer = SampleBuffer::default();
+            set.read(place, &mut buffer).unwrap();
+            let series = set.labels(place).get("series").unwrap().parse().unwrap();
+            for (time_ms, value) in buffer.timestamps_ms.iter().zip(&buffer.values) {
+                found.insert((tenant_name, series, *time_ms), *value as u64);
+            }
+        }
+    }
+    found
+}
+
+/// Files that are not whole.
+fn halves(dir: &Path) -> Vec<std::path::PathBuf> {
+    let mut halves = Vec::new();
+    for entry in std::fs::read_dir(dir).unwrap() {
+        let path = entry.unwrap().path();
+        if path.is_dir() {
+            halves.append(&mut self::halves(&path));
+        } else if path.extension().is_some_and(|extension| extension == "tmp") {
+            halves.push(path);
+        }
+    }
+    halves
+}
