@@ -1,7 +1,7 @@
 //! Small things made of a disk's operations.
 
 use std::io;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use crate::{Disk, DiskFile};
 
@@ -30,7 +30,9 @@ pub fn write_all_at(file: &dyn DiskFile, mut offset: u64, mut bytes: &[u8]) -> i
 /// Those of the operating system. The old content stays, and no half of the new one; unless the directory cannot be synced:
 /// then it is one of both.
 pub fn write_file(disk: &dyn Disk, path: &Path, content: &[u8]) -> io::Result<()> {
-    let temporary = path.with_extension("tmp");
+    let mut temporary = path.as_os_str().to_owned();
+    temporary.push(".tmp");
+    let temporary = PathBuf::from(temporary);
     let write = || {
         let file = disk.create(&temporary)?;
         write_all_at(file.as_ref(), 0, content)?;

@@ -60,7 +60,7 @@ impl Departure {
         if dir.is_dir() {
             files.sync_dir(&dir)?;
             // An empty directory that stays says that there is a tenant without data, no more.
-            let _ = fs::remove_dir(&dir);
+            let _ = files.0.remove_dir(&dir);
             files.sync_dir(tenants_dir)?;
         }
         self.receipt.is_cleared = true;
@@ -70,14 +70,14 @@ impl Departure {
 
 /// The deletions that a crash interrupted; no file of what they delete is left. A note that makes no sense is told.
 pub(crate) fn open_all(files: &Files, dir: &Path, damaged: &mut Vec<String>) -> Result<Vec<Departure>, Error> {
+    for dir in [dir.join(UNDER_WAY), dir.join(RECEIPTS)] {
+        let halves = list(files, &dir)?.into_iter().filter(|name| name.ends_with(".tmp"));
+        halves.map(|name| dir.join(name)).try_for_each(|path| files.remove(&path))?;
+    }
     let under_way = dir.join(UNDER_WAY);
     let mut all = Vec::new();
     for name in list(files, &under_way)? {
         let note = under_way.join(name);
-        if note.extension().is_some_and(|extension| extension == "tmp") {
-            files.remove(&note)?;
-            continue;
-        }
         let bytes = fs::read(&note).map_err(Error::io("read", &note))?;
         match Receipt::decode(&bytes) {
             Ok(receipt) => all.push(Departure { note, receipt }),

@@ -97,8 +97,8 @@ impl Inner {
     /// What lies before this in the log is in files.
     fn log_kept_from(&self) -> Position {
         let tenants = self.tenants.all();
-        let pending = tenants.iter().filter_map(|tenant| tenant.state.read().pending_from);
-        pending.min().unwrap_or(Position(self.log_cut.load(Ordering::Relaxed)))
+        let log_cut = Position(self.log_cut.load(Ordering::Relaxed));
+        tenants.iter().map(|tenant| tenant.log_from()).fold(log_cut, Position::min)
     }
 
     fn flush_tenant(&self, tenant: &Tenant, numbers: &mut FlushNumbers) -> Result<(), Error> {

@@ -20,6 +20,7 @@ use crate::progress::CurrentMerge;
 use crate::reader::Reader;
 use crate::record::{self, Protocol, RecordHeader};
 use crate::retention::{Expiry, Policies};
+use crate::snapshot;
 use crate::stats::{Counters, Stats};
 use crate::tenant::{Applied, Tenant};
 use crate::tenants::Tenants;
@@ -152,6 +153,7 @@ impl Store {
         }
         report.log = recovery;
         last_flush = last_flush.max(tenants.open_all(&options, &mut report.damaged)?);
+        snapshot::sweep(&files, &options.dir)?;
         let flushing = FlushNumbers::new(last_flush.map_or(0, |flush| flush + 1));
         let log_cut = AtomicU64::new(log.start().0);
         let inner = Inner {
@@ -318,6 +320,7 @@ impl Inner {
         let applied = tenant.apply(batch, now_ms, limits);
         drop(turn);
         if founding.is_some() {
+            tenant.begin(Position(self.log_cut.load(Ordering::Relaxed)));
             self.tenants.insert(&tenant);
         }
         self.counters.count_applied(&applied);

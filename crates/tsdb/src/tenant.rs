@@ -230,6 +230,18 @@ impl Tenant {
         }
     }
 
+    /// From here on the log may have what no file of the tenant has. The head may reach back further than the last cut of the
+    /// log: it was not frozen there when the flush before was not done.
+    pub(crate) fn log_from(&self) -> Position {
+        let state = self.state.read();
+        state.pending_from.unwrap_or(state.head_from)
+    }
+
+    /// Nothing of a new tenant lies before this in the log.
+    pub(crate) fn begin(&self, position: Position) {
+        self.state.write().head_from = position;
+    }
+
     /// Puts the blocks of the frozen generation in its place.
     pub(crate) fn register(&self, added: Vec<Arc<StoredBlock>>) {
         let mut state = self.state.write();

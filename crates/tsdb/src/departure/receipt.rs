@@ -64,7 +64,7 @@ impl Receipt {
     /// What the file under `receipts` is called. Two deletions of a tenant differ in where the log was.
     #[must_use]
     pub fn name(&self) -> String {
-        format!("{}_{}_{}", self.asked_ms, self.log_position, self.tenant.as_str())
+        format!("{}_{}_{}.receipt", self.asked_ms, self.log_position, self.tenant.as_str())
     }
 
     pub(crate) fn encode(&self) -> Vec<u8> {
@@ -152,7 +152,7 @@ mod tests {
         };
         let bytes = receipt.encode();
         assert_eq!(Receipt::decode(&bytes), Ok(receipt.clone()));
-        assert_eq!((receipt.bytes(), receipt.name().as_str()), (501, "5_99_a.b"));
+        assert_eq!((receipt.bytes(), receipt.name().as_str()), (501, "5_99_a.b.receipt"));
         for at in 0..bytes.len() - 1 {
             let mut damaged = bytes.clone();
             damaged[at] ^= 1;

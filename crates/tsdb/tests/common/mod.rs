@@ -91,10 +91,15 @@ impl TestStore {
         (**self).write(&tenant(tenant_name), Protocol::RemoteWrite1, &body(&request))
     }
 
+    /// Writes any request as tenant "a" and waits until it is durable.
+    pub fn write_body(&self, body: &[u8]) {
+        (**self).write(&tenant("a"), Protocol::RemoteWrite1, body).unwrap().wait().unwrap();
+    }
+
     pub fn put_metadata(&self, metric: &str, metadata: &MetricMetadata) {
         let mut request = WriteRequestBuilder::new();
         request.push_metadata(metric, metadata);
-        (**self).write(&tenant("a"), Protocol::RemoteWrite1, &body(&request)).unwrap().wait().unwrap();
+        self.write_body(&body(&request));
     }
 
     /// Writes samples of both kinds as remote write 1.0, or as 2.0 when the time when all of them began is known. Of each

@@ -31,6 +31,10 @@ pub struct Life {
     value: u64,
     /// What goes wrong now.
     trouble: Trouble,
+    /// Since the last start operations failed for no reason, which may have been those that tidy up.
+    had_errors: bool,
+    /// The deletion of a tenant was interrupted and is not finished.
+    is_leaving: bool,
     /// Steps until it is over.
     trouble_left: u32,
     /// For messages.
@@ -61,6 +65,8 @@ impl Life {
             expected: Expected::default(),
             value: 0,
             trouble: Trouble::None,
+            had_errors: false,
+            is_leaving: false,
             trouble_left: 0,
             last_step: String::new(),
         };
@@ -96,6 +102,9 @@ impl Life {
         self.act("merge", Life::merge);
         self.act("delete", |life| life.delete(1, 0, 0..600));
         self.act("clean", Life::clean);
+        self.act("write", |life| life.write(1, 3));
+        self.act("delete tenant", |life| life.delete_tenant(1));
+        self.act("write", |life| life.write(1, 4));
         self.clock.advance_ms(RETENTION_MS - 4 * HOUR_MS);
         self.act("write", |life| life.write(0, 200 * 60));
         self.act("maintain", Life::maintain);
@@ -121,7 +130,11 @@ impl Life {
                 self.act("delete", |life| life.delete(tenant, series, start.min(end)..start.max(end)));
             }
             77..80 => self.act("clean", Life::clean),
-            80..82 => self.act("snapshot", Life::snapshot),
+            80 => self.act("snapshot", Life::snapshot),
+            81 => {
+                let tenant = self.random.random_range(0..2);
+                self.act("delete tenant", |life| life.delete_tenant(tenant));
+            }
             82..88 => {
                 let minutes = self.random.random_range(1..400);
                 self.act("wait", |life| life.clock.advance_ms(minutes * MINUTE_MS));
@@ -142,7 +155,8 @@ impl Life {
         self.recover();
         self.heal();
         self.check();
-        self.act("write", |life| life.write(0, 1));
+        self.act("maintain", Life::maintain);
+        (0..2).for_each(|tenant| self.act("write", |life| life.write(tenant, 1)));
         self.act("flush", Life::flush);
         self.act("merge", Life::merge);
         self.act("clean", Life::clean);
@@ -173,6 +187,7 @@ impl Life {
             }
             2 => {
                 self.disk.fail_after(self.random.random_range(0..40), Fault::Error);
+                self.had_errors = true;
                 Trouble::Error
             }
             3 => {
@@ -191,6 +206,9 @@ impl Life {
     /// Does something, starts again if the power has gone, and looks at everything.
     fn act(&mut self, what: &str, action: impl FnOnce(&mut Self)) {
         self.last_step = format!("{what} with {:?}", self.trouble);
+        if std::env::var_os("BONGSU_SIM_TRACE").is_some() {
+            println!("{:>10} min: {}", (self.clock.now_ms() - START_MS) / MINUTE_MS, self.last_step);
+        }
         action(self);
         self.recover();
         self.check();
@@ -226,6 +244,7 @@ impl Life {
                     self.last_step
                 );
                 self.store = Some(store);
+                self.had_errors = self.trouble == Trouble::Error;
             }
             Err(error) => assert!(self.trouble != Trouble::None || self.disk.is_off(), "{error}, {}", self.last_step),
         }
@@ -238,9 +257,11 @@ impl Life {
     /// Whether something was done. It fails when something is wrong only.
     fn succeeds<T, E: std::fmt::Display>(&self, outcome: Result<T, E>) -> bool {
         if let Err(error) = &outcome {
-            let is_troubled = self.trouble != Trouble::None || self.disk.is_off();
+            // Maintenance ends a deletion that was interrupted; until then writes are refused.
+            let is_leaving = self.is_leaving && error.to_string().ends_with("is being deleted");
+            let is_troubled = self.trouble != Trouble::None || self.disk.is_off() || is_leaving;
             assert!(is_troubled, "{error}, {}", self.last_step);
-            if self.trouble == Trouble::Full && !self.disk.is_off() {
+            if self.trouble == Trouble::Full && !is_leaving && !self.disk.is_off() {
                 assert!(error.to_string().contains("No space left on device"), "{error}");
             }
         }
@@ -286,6 +307,14 @@ impl Life {
         self.expected.delete(is_hit, is_acked);
     }
 
+    fn delete_tenant(&mut self, tenant_number: usize) {
+        let tenant_name = TENANTS[tenant_number];
+        let outcome = self.store().delete_tenant(&tenant(tenant_name));
+        let is_acked = self.succeeds(outcome);
+        self.is_leaving |= !is_acked;
+        self.expected.delete(|place| place.0 == tenant_name, is_acked);
+    }
+
     fn flush(&mut self) {
         let outcome = self.store().flush();
         self.succeeds(outcome);
@@ -298,7 +327,7 @@ impl Life {
 
     fn maintain(&mut self) {
         let outcome = self.store().maintain();
-        self.succeeds(outcome);
+        self.is_leaving &= !self.succeeds(outcome);
     }
 
     fn clean(&mut self) {
@@ -308,6 +337,7 @@ impl Life {
 
     /// A snapshot answers as the store does.
     fn snapshot(&mut self) {
+        self.value += 1;
         let target = self.dir.path().join("snapshots").join(self.value.to_string());
         let outcome = self.store().snapshot(&target, true);
         if self.succeeds(outcome) {
@@ -337,7 +367,7 @@ impl Life {
         self.expected.expire(cutoff_ms);
         let found = found(self.store());
         self.expected.check(&found, cutoff_ms, &format!("after {}", self.last_step));
-        if matches!(self.trouble, Trouble::None | Trouble::Full) {
+        if !self.had_errors {
             let halves = halves(self.dir.path());
             assert!(halves.is_empty(), "{halves:?} stay behind after {}", self.last_step);
         }
@@ -383,7 +413,7 @@ fn halves(dir: &Path) -> Vec<std::path::PathBuf> {
     let mut halves = Vec::new();
     for entry in std::fs::read_dir(dir).unwrap() {
         let path = entry.unwrap().path();
-        if path.is_dir() {
+        if path.is_dir() && path.extension().is_none() {
             halves.append(&mut self::halves(&path));
         } else if path.extension().is_some_and(|extension| extension == "tmp") {
             halves.push(path);
