@@ -136,10 +136,14 @@ impl Inner {
         let under_way = self.options.dir.join(UNDER_WAY);
         self.files.create_dir_all(&under_way)?;
         let note = under_way.join(receipt.name());
-        self.files.write_file(&note, &receipt.encode())?;
+        let noted = self.files.write_file(&note, &receipt.encode());
+        if noted.is_err() && self.files.remove(&note).and_then(|()| self.files.sync_dir(&under_way)).is_ok() {
+            return noted.map(|()| None);
+        }
+        // Also when the note may be there or not: a start that finds it would delete what is written from now on.
         self.departures.lock().push(Departure { note, receipt: receipt.clone() });
         self.tenants.forget(tenant);
-        Ok(Some(receipt))
+        noted.map(|()| Some(receipt))
     }
 
     /// What there is of a tenant.

@@ -118,7 +118,7 @@ impl Opened {
     }
 
     fn read_one(&self, series: usize, start_ms: i64) -> Result<Samples, String> {
-        let matchers = vec![Matcher::new("series", MatchOp::Equal, &series.to_string()).unwrap()];
+        let matchers = vec![Matcher::new("series", MatchOp::Equal, series.to_string()).unwrap()];
         let selection = Selection { matchers, start_ms, end_ms: start_ms + HOUR_MS - 1, series_max: 1000 };
         let reader = self.store.reader(&tenant("a"));
         let set = reader.select(&selection).map_err(|error| error.to_string())?;

@@ -299,7 +299,7 @@ impl Life {
     fn delete(&mut self, tenant_number: usize, series: u8, minutes: std::ops::Range<i64>) {
         let tenant_name = TENANTS[tenant_number];
         let (start_ms, end_ms) = (START_MS + minutes.start * MINUTE_MS, START_MS + minutes.end * MINUTE_MS);
-        let matcher = Matcher::new("series", MatchOp::Equal, &series.to_string()).unwrap();
+        let matcher = Matcher::new("series", MatchOp::Equal, series.to_string()).unwrap();
         let outcome = self.store().delete_series(&tenant(tenant_name), &[matcher], start_ms, end_ms);
         let is_acked = self.succeeds(outcome);
         let is_hit =
@@ -399,7 +399,7 @@ fn found(store: &Store) -> BTreeMap<Place, u64> {
         for place in 0..set.len() {
             let mut buffer = SampleBuffer::default();
             set.read(place, &mut buffer).unwrap();
-            let series = set.labels(place).get("series").unwrap().parse().unwrap();
+            let series = set.labels(place).unwrap().get("series").unwrap().parse().unwrap();
             for (time_ms, value) in buffer.timestamps_ms.iter().zip(&buffer.values) {
                 found.insert((tenant_name, series, *time_ms), *value as u64);
             }
