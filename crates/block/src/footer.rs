@@ -14,8 +14,10 @@ pub(crate) const VERSION: u32 = 2;
 pub(crate) const VERSION_FLOATS: u32 = 1;
 /// Where the pages start.
 pub(crate) const HEADER_BYTES: u64 = MAGIC.len() as u64;
-/// Sections, 6 numbers, checksum, version, magic.
-pub(crate) const FOOTER_BYTES: usize = KINDS * ENTRY_BYTES + 6 * 8 + 4 + 4 + MAGIC.len();
+/// Bytes of a block's footer: sections, 6 numbers, checksum, version, magic.
+pub const FOOTER_BYTES: usize = KINDS * ENTRY_BYTES + 6 * 8 + 4 + 4 + MAGIC.len();
+
+const NO_BLOCK: &str = "expected a whole block that starts and ends with its magic";
 
 /// What a block holds, from its footer.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -78,16 +80,25 @@ impl Footer {
     /// Reads the footer of a whole file and checks that what it says can be true.
     pub(crate) fn decode(path: &Path, file: &[u8]) -> Result<Self, Error> {
         let start = file.len().saturating_sub(FOOTER_BYTES);
+        if !file.starts_with(&MAGIC) {
+            let (path, section, reason) = (path.to_owned(), "footer", NO_BLOCK);
+            return Err(Error::Corrupt { path, section, offset: start as u64, reason });
+        }
+        Self::decode_tail(path, &file[start..], file.len() as u64)
+    }
+
+    /// The same from the last bytes of a file of `size_bytes`.
+    pub(crate) fn decode_tail(path: &Path, footer: &[u8], size_bytes: u64) -> Result<Self, Error> {
+        let start = size_bytes.saturating_sub(FOOTER_BYTES as u64);
         let corrupt = |at: usize, reason| Error::Corrupt {
             path: path.to_owned(),
             section: "footer",
-            offset: (start + at) as u64,
+            offset: start + at as u64,
             reason,
         };
-        if (start as u64) < HEADER_BYTES || !file.starts_with(&MAGIC) || !file.ends_with(&MAGIC) {
-            return Err(corrupt(0, "expected a whole block that starts and ends with its magic"));
+        if start < HEADER_BYTES || footer.len() != FOOTER_BYTES || !footer.ends_with(&MAGIC) {
+            return Err(corrupt(0, NO_BLOCK));
         }
-        let footer = &file[start..];
         let word = |at: usize| footer[at..at + 8].try_into().map_or(0, u64::from_le_bytes);
         let numbers = KINDS * ENTRY_BYTES;
         let crc_at = numbers + 6 * 8;
@@ -101,7 +112,7 @@ impl Footer {
         let mut sections = [SectionEntry::default(); KINDS];
         for (entry, bytes) in sections.iter_mut().zip(footer.as_chunks::<ENTRY_BYTES>().0) {
             *entry = SectionEntry::decode(bytes);
-            if !entry.is_plausible(HEADER_BYTES, start as u64) {
+            if !entry.is_plausible(HEADER_BYTES, start) {
                 return Err(corrupt(0, "expected sections within the file"));
             }
         }

@@ -31,10 +31,10 @@ mod values;
 mod writer;
 
 pub use error::Error;
-pub use footer::BlockMeta;
+pub use footer::{BlockMeta, FOOTER_BYTES};
 pub use labels::LabelWalk;
 pub use merge::{Removed, merge, merge_without};
-pub use reader::{Block, Codec, Inspection, LabelBytes, Part};
+pub use reader::{Block, Codec, Inspection, LabelBytes, Part, RemoteFile};
 pub use salvage::{Salvaged, salvage};
 pub use series::LABELS_MAX;
 pub use values::Effort;

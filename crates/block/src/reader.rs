@@ -1,6 +1,8 @@
 //! Reads a block.
 
+mod contents;
 mod inspect;
+mod remote;
 
 use std::fs::File;
 use std::io;
@@ -18,6 +20,10 @@ use crate::error::{Damage, Error};
 use crate::footer::{BlockMeta, Footer, HEADER_BYTES};
 use crate::section::{KINDS, Kind, has_checksum};
 use crate::series::{ENTRY_BYTES, FRAME_SERIES, SeriesView};
+use contents::Contents;
+use remote::Remote;
+
+pub use remote::RemoteFile;
 
 pub use inspect::{Codec, Inspection, LabelBytes, Part};
 
@@ -26,32 +32,15 @@ const PAGE_ENTRY_BYTES: usize = 12;
 
 /// An open block. Opening reads the footer only; each other part is checked and unpacked when it is first asked for.
 pub struct Block {
-    bytes: Bytes,
+    contents: Contents,
     meta: BlockMeta,
     footer: Footer,
-    /// Sections that are read in place: set once their checksum was right.
+    /// Sections whose checksum was right.
     checked: [OnceLock<()>; KINDS],
     dictionary: OnceLock<Dictionary>,
     postings: OnceLock<Vec<u8>>,
     /// One bit for each page whose checksum was right.
     pages_checked: Vec<AtomicU64>,
-}
-
-/// Where the bytes of a block are.
-enum Bytes {
-    Mapped(Mmap),
-    Owned(Vec<u8>),
-}
-
-impl std::ops::Deref for Bytes {
-    type Target = [u8];
-
-    fn deref(&self) -> &[u8] {
-        match self {
-            Self::Mapped(map) => map,
-            Self::Owned(bytes) => bytes,
-        }
-    }
 }
 
 impl std::fmt::Debug for Block {
@@ -72,7 +61,8 @@ impl Block {
         #[expect(unsafe_code, reason = "thousands of small reads per query; a system call for each would dominate")]
         let map = unsafe { Mmap::map(&file) };
         let map = map.map_err(|error| Error::io("map", path)(explain(error)))?;
-        Self::new(path, Bytes::Mapped(map))
+        let footer = Footer::decode(path, &map)?;
+        Self::new(path, footer, map.len() as u64, Contents::Mapped(map))
     }
 
     /// A block whose bytes are in memory; `path` is what errors and [`BlockMeta`] call it.
@@ -80,12 +70,27 @@ impl Block {
     /// # Errors
     /// As [`Block::open`], but for I/O.
     pub fn from_bytes(path: &Path, bytes: Vec<u8>) -> Result<Arc<Self>, Error> {
-        Self::new(path, Bytes::Owned(bytes))
+        let footer = Footer::decode(path, &bytes)?;
+        Self::new(path, footer, bytes.len() as u64, Contents::Owned(bytes))
     }
 
-    fn new(path: &Path, bytes: Bytes) -> Result<Arc<Self>, Error> {
-        let footer = Footer::decode(path, &bytes)?;
-        let meta = footer.meta(path, bytes.len() as u64);
+    /// A block whose file, of that many bytes, is elsewhere. Only its last [`FOOTER_BYTES`](crate::FOOTER_BYTES) are here;
+    /// all else is read when it is first asked for. `path` is what errors and [`BlockMeta`] call it.
+    ///
+    /// # Errors
+    /// As [`Block::open`], but for I/O: nothing is read yet.
+    pub fn open_remote(
+        path: &Path,
+        size_bytes: u64,
+        footer: &[u8],
+        file: Box<dyn RemoteFile>,
+    ) -> Result<Arc<Self>, Error> {
+        let footer = Footer::decode_tail(path, footer, size_bytes)?;
+        Self::new(path, footer, size_bytes, Contents::Remote(Remote::new(file, size_bytes)))
+    }
+
+    fn new(path: &Path, footer: Footer, size_bytes: u64, contents: Contents) -> Result<Arc<Self>, Error> {
+        let meta = footer.meta(path, size_bytes);
         let page_count = footer.section(Kind::Pages).raw_bytes as usize / PAGE_ENTRY_BYTES;
         let frames = (footer.series_count as usize).div_ceil(FRAME_SERIES);
         let in_place = [Kind::Pages, Kind::Columns, Kind::Series, Kind::SeriesDirectory];
@@ -95,7 +100,7 @@ impl Block {
             return Err(Damage::at(0, "expected sections that fit the number of series").in_section(path, "footer", 0));
         }
         Ok(Arc::new(Self {
-            bytes,
+            contents,
             meta,
             footer,
             checked: Default::default(),
@@ -109,6 +114,18 @@ impl Block {
     #[must_use]
     pub fn meta(&self) -> &BlockMeta {
         &self.meta
+    }
+
+    /// The last bytes of the file, for [`Block::open_remote`]. Blocks that differ have different ones.
+    #[must_use]
+    pub fn footer_bytes(&self) -> Vec<u8> {
+        self.footer.encode()
+    }
+
+    /// Whether the file is elsewhere.
+    #[must_use]
+    pub fn is_remote(&self) -> bool {
+        self.contents.remote().is_some()
     }
 
     /// All label names, sorted.
@@ -200,17 +217,36 @@ impl Block {
         let start = page.checked_sub(1).map_or(HEADER_BYTES, |before| page_end(&directory[before]));
         let corrupt = |reason| Damage::at(0, reason).in_section(&self.meta.path, "page", start);
         let entry = directory.get(page).ok_or_else(|| corrupt("expected a page at the place of a series"))?;
-        let (start, end) = (start as usize, page_end(entry) as usize);
-        let bytes = self.bytes.get(start..end).ok_or_else(|| corrupt("expected a page within the file"))?;
-        let (word, bit) = (&self.pages_checked[page / 64], 1 << (page % 64));
-        if word.load(Ordering::Relaxed) & bit == 0 {
-            let [.., a, b, c, d] = *entry;
-            if !has_checksum(bytes, u32::from_le_bytes([a, b, c, d])) {
-                return Err(corrupt("checksum mismatch"));
+        if !self.is_page_checked(page) {
+            match self.contents.remote() {
+                Some(remote) => self.load_page(remote, directory, page)?,
+                None => self.check_page(page, start, entry)?,
             }
-            word.fetch_or(bit, Ordering::Relaxed);
         }
-        bytes.get((offset as usize).wrapping_sub(start)..).ok_or_else(|| corrupt("expected a place behind the header"))
+        let bytes = self.contents.get(start as usize, page_end(entry) as usize);
+        let bytes = bytes.ok_or_else(|| corrupt("expected a page within the file"))?;
+        bytes
+            .get((offset as usize).wrapping_sub(start as usize)..)
+            .ok_or_else(|| corrupt("expected a place behind the header"))
+    }
+
+    #[inline]
+    fn is_page_checked(&self, page: usize) -> bool {
+        self.pages_checked[page / 64].load(Ordering::Acquire) & (1 << (page % 64)) != 0
+    }
+
+    fn check_page(&self, page: usize, start: u64, entry: &[u8; PAGE_ENTRY_BYTES]) -> Result<(), Error> {
+        let [.., a, b, c, d] = *entry;
+        let bytes = self.contents.get(start as usize, page_end(entry) as usize);
+        let damage = match bytes {
+            Some(bytes) if has_checksum(bytes, u32::from_le_bytes([a, b, c, d])) => {
+                self.pages_checked[page / 64].fetch_or(1 << (page % 64), Ordering::Release);
+                return Ok(());
+            }
+            Some(_) => Damage::at(0, "checksum mismatch"),
+            None => Damage::at(0, "expected a page within the file"),
+        };
+        Err(damage.in_section(&self.meta.path, "page", start))
     }
 
     /// A time column that stands with the series that had it first.
@@ -257,26 +293,31 @@ impl Block {
 
     /// The bytes of an uncompressed section, once checked.
     fn in_place(&self, kind: Kind) -> Result<&[u8], Error> {
-        let bytes = self.stored(kind)?;
-        let checked = &self.checked[kind as usize];
-        if checked.get().is_none() {
-            self.footer.section(kind).check(bytes).map_err(self.damaged(kind))?;
-            checked.get_or_init(|| ());
+        if self.checked[kind as usize].get().is_none() {
+            self.check_section_once(kind)?;
         }
-        Ok(bytes)
+        self.stored(kind)
+    }
+
+    fn check_section_once(&self, kind: Kind) -> Result<(), Error> {
+        if let Some(remote) = self.contents.remote() {
+            return self.load_section(remote, kind);
+        }
+        self.footer.section(kind).check(self.stored(kind)?).map_err(self.damaged(kind))?;
+        self.checked[kind as usize].get_or_init(|| ());
+        Ok(())
     }
 
     /// The bytes of a section that is stored compressed, or not, checked.
     fn unpack(&self, kind: Kind) -> Result<Vec<u8>, Error> {
-        let (entry, stored) = (self.footer.section(kind), self.stored(kind)?);
-        entry.check(stored).map_err(self.damaged(kind))?;
+        let (entry, stored) = (self.footer.section(kind), self.in_place(kind)?);
         if entry.is_plain() { Ok(stored.to_owned()) } else { entry.unpack(stored).map_err(self.damaged(kind)) }
     }
 
     fn stored(&self, kind: Kind) -> Result<&[u8], Error> {
         let entry = self.footer.section(kind);
         let (start, len) = (entry.offset as usize, entry.stored_bytes as usize);
-        let bytes = start.checked_add(len).and_then(|end| self.bytes.get(start..end));
+        let bytes = start.checked_add(len).and_then(|end| self.contents.get(start, end));
         bytes.ok_or_else(|| self.damaged(kind)(Damage::at(0, "expected a section within the file")))
     }
 

@@ -1,6 +1,7 @@
 //! The centre's settings: a file, and flags over it.
 
 mod keeping;
+mod store;
 mod tenants;
 
 use std::collections::BTreeMap;
@@ -13,6 +14,7 @@ use serde::{Deserialize, Deserializer, de};
 
 pub(crate) use keeping::rules_yaml;
 pub use keeping::{RetentionRule, SeriesSelector};
+pub use store::StoreConfig;
 pub(crate) use tenants::yaml as tenants_yaml;
 pub use tenants::{TenantConfig, TenantLimits};
 
@@ -39,6 +41,8 @@ pub struct Config {
     pub cors_origin: String,
     /// The query language.
     pub promql: PromQl,
+    /// What lies where.
+    pub store: StoreConfig,
     /// Bounds.
     pub limits: Limits,
 }
@@ -55,6 +59,7 @@ impl Default for Config {
             admin_api: false,
             cors_origin: ".*".to_owned(),
             promql: PromQl::default(),
+            store: StoreConfig::default(),
             limits: Limits::default(),
         }
     }

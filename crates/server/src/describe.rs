@@ -2,7 +2,7 @@
 
 use crate::config::{self, Config};
 
-/// As a configuration file has them. Nothing of the centre's settings is secret.
+/// As a configuration file has them. Secrets do not show.
 pub(crate) fn yaml(config: &Config) -> String {
     let mut text = String::new();
     let mut section = "";
@@ -54,6 +54,9 @@ fn settings(config: &Config) -> Vec<(&'static str, String)> {
         ("promql.lookback", promql.lookback.to_string()),
         ("promql.subquery_step", promql.subquery_step.to_string()),
         ("promql.metricsql", promql.metricsql.to_string()),
+    ]);
+    settings.extend(config.store.describe());
+    settings.extend([
         ("limits.series_per_tenant", limits.series_per_tenant.to_string()),
         ("limits.labels_per_series", limits.labels_per_series.to_string()),
         ("limits.label_name_size", limits.label_name_size.to_string()),
@@ -104,6 +107,8 @@ mod tests {
         let read: Config = bongsu_config::parse(text, "keeping").unwrap();
         (config.retention_rules, config.tenants) = (read.retention_rules, read.tenants);
         config.limits.samples_per_second = Some(0.5);
+        config.store =
+            bongsu_config::parse("bucket: {url: 's3://m/x', endpoint: 'http://a'}\nlocal_size: 1GB", "a.yml").unwrap();
         let dir = tempfile::tempdir().unwrap();
         let file = dir.path().join("bongsu.yml");
         std::fs::write(&file, yaml(&config)).unwrap();

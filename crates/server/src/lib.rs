@@ -6,6 +6,7 @@
 //! Server::stop ─► not ready ─► requests under way finish ─► flush ─► closed
 //! ```
 
+mod bucket_readings;
 mod config;
 mod describe;
 mod disk;
@@ -13,5 +14,5 @@ mod maintenance;
 mod readings;
 mod server;
 
-pub use config::{Config, Limits, RetentionRule, SeriesSelector, TenantConfig, TenantLimits};
+pub use config::{Config, Limits, RetentionRule, SeriesSelector, StoreConfig, TenantConfig, TenantLimits};
 pub use server::{Server, open_store};

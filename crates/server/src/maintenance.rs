@@ -1,5 +1,5 @@
-//! The threads that keep the store in order: one for retention and flushes, which bound memory and disk, and one for
-//! merges, which may take minutes.
+//! The threads that keep the store in order: one for retention and flushes, which bound memory and disk, one for
+//! merges, which may take minutes, and one for the bucket, which may be slow or away.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
@@ -33,9 +33,12 @@ struct Worker {
 
 impl Maintenance {
     pub(crate) fn start(store: Store) -> std::io::Result<Self> {
-        let (keeper, merger) = (store.clone(), store.clone());
-        let workers =
+        let (keeper, merger, tender) = (store.clone(), store.clone(), store.clone());
+        let mut workers =
             vec![Worker::start("maintenance", keep(keeper))?, Worker::start("merge", move || merger.merge_once())?];
+        if store.stats().bucket.is_some() {
+            workers.push(Worker::start("bucket", move || tender.tend_bucket())?);
+        }
         Ok(Self { store, workers })
     }
 

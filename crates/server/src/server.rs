@@ -14,6 +14,7 @@ use tokio::net::TcpListener;
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
 
+use crate::bucket_readings;
 use crate::config::{Config, Limits, RetentionRule, TenantConfig};
 use crate::describe;
 use crate::disk;
@@ -43,12 +44,13 @@ impl Server {
         let address = listener.local_addr()?;
         let clock: Arc<dyn Clock> = Arc::new(SystemClock);
         let cors_origin = Matcher::new("Origin", MatchOp::Regex, &config.cors_origin).context("setting cors_origin")?;
-        let options = store_options(&config, Arc::clone(&clock), disk::from_environment()?);
+        let options = store_options(&config, Arc::clone(&clock), disk::from_environment()?)?;
         let (store, report) = tokio::task::spawn_blocking(move || Store::open(options)).await??;
         readings::tell(&report);
         bongsu_telemetry::process_metrics(&mut registry);
         registry.add(bongsu_api::METRICS);
         readings::register(&mut registry, &store);
+        bucket_readings::register(&mut registry, &store);
         let api = Arc::new(Api::new(ApiOptions {
             store: store.clone(),
             engine: Engine::new(engine_options(&config))?,
@@ -104,13 +106,14 @@ impl Server {
 /// # Errors
 /// As [`Store::open`].
 pub fn open_store(config: &Config) -> anyhow::Result<(Store, OpenReport)> {
-    Ok(Store::open(store_options(config, Arc::new(SystemClock), disk::from_environment()?))?)
+    Ok(Store::open(store_options(config, Arc::new(SystemClock), disk::from_environment()?)?)?)
 }
 
-fn store_options(config: &Config, clock: Arc<dyn Clock>, disk: Arc<dyn Disk>) -> bongsu_tsdb::Options {
+fn store_options(config: &Config, clock: Arc<dyn Clock>, disk: Arc<dyn Disk>) -> anyhow::Result<bongsu_tsdb::Options> {
     let of_tenant =
         |(id, tenant): (&TenantId, &TenantConfig)| (id.clone(), store_limits(&tenant.limits.over(&config.limits)));
-    bongsu_tsdb::Options {
+    Ok(bongsu_tsdb::Options {
+        bucket: config.store.options()?,
         retention_ms: config.retention.as_ms(),
         retention_bytes: config.retention_size.map(bongsu_config::ByteSize::as_bytes),
         retention_rules: retention_rules(&config.retention_rules),
@@ -120,7 +123,7 @@ fn store_options(config: &Config, clock: Arc<dyn Clock>, disk: Arc<dyn Disk>) ->
         clock,
         disk,
         ..bongsu_tsdb::Options::new(&config.data)
-    }
+    })
 }
 
 fn retention_rules(rules: &[RetentionRule]) -> Vec<bongsu_tsdb::RetentionRule> {

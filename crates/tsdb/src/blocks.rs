@@ -5,13 +5,14 @@ use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicI64, AtomicUsize};
+use std::sync::atomic::{AtomicBool, AtomicI64, AtomicUsize, Ordering};
 
 use bongsu_block::Block;
 
 use crate::error::Error;
 use crate::files::Files;
 use crate::partition::{Partition, Span};
+use crate::tier::{self, Kept};
 
 const SUFFIX: &str = ".block";
 
@@ -32,7 +33,7 @@ impl BlockName {
             && other.last_flush <= self.last_flush
     }
 
-    fn replaces(&self, other: &Self) -> bool {
+    pub(crate) fn replaces(&self, other: &Self) -> bool {
         self != other && self.covers(other)
     }
 
@@ -62,14 +63,34 @@ pub(crate) struct StoredBlock {
     pub(crate) merge_not_before_ms: AtomicI64,
     /// Of the times that series are kept, how many are over for this block and were found to be those of no series of it.
     pub(crate) keeps_looked_for: AtomicUsize,
+    /// The bucket has it as it is.
+    pub(crate) in_bucket: AtomicBool,
+    /// Set for a block that is only in the bucket: what is kept of it.
+    pub(crate) far: Option<Arc<Kept>>,
 }
 
 impl StoredBlock {
     pub(crate) fn open(dir: &Path, name: BlockName) -> Result<Arc<Self>, bongsu_block::Error> {
         let path = dir.join(name.to_string());
         let block = Block::open(&path)?;
+        let is_in_bucket = tier::is_in_bucket(&path, &block);
+        Ok(Self::new(name, path, block, is_in_bucket, None))
+    }
+
+    pub(crate) fn new(
+        name: BlockName,
+        path: PathBuf,
+        block: Arc<Block>,
+        is_in_bucket: bool,
+        far: Option<Arc<Kept>>,
+    ) -> Arc<Self> {
         let (merge_not_before_ms, keeps_looked_for) = (AtomicI64::new(i64::MIN), AtomicUsize::new(0));
-        Ok(Arc::new(Self { name, path, block, merge_not_before_ms, keeps_looked_for }))
+        let in_bucket = AtomicBool::new(is_in_bucket);
+        Arc::new(Self { name, path, block, merge_not_before_ms, keeps_looked_for, in_bucket, far })
+    }
+
+    pub(crate) fn is_in_bucket(&self) -> bool {
+        self.in_bucket.load(Ordering::Relaxed)
     }
 
     pub(crate) fn size_bytes(&self) -> u64 {
@@ -83,11 +104,16 @@ impl StoredBlock {
     /// Whether a sample may lie in the range.
     pub(crate) fn overlaps(&self, start_ms: i64, end_ms: i64) -> bool {
         let meta = self.block.meta();
-        meta.min_time_ms <= end_ms && meta.max_time_ms >= start_ms
+        let overlaps = meta.min_time_ms <= end_ms && meta.max_time_ms >= start_ms;
+        if let (true, Some(kept)) = (overlaps, &self.far) {
+            kept.touch();
+        }
+        overlaps
     }
 
-    /// Deletes the file; those who read it go on.
+    /// Deletes the file, and sees to it that the bucket's copy goes; those who read it go on.
     pub(crate) fn delete(&self, files: &Files) -> Result<(), Error> {
+        tier::stub::mark_gone(files, &self.path)?;
         files.remove(&self.path)
     }
 }

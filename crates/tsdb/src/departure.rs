@@ -27,6 +27,7 @@ use crate::files::Files;
 use crate::span;
 use crate::store::{Inner, Store};
 use crate::tenant::Tenant;
+use crate::tier;
 
 pub use receipt::Receipt;
 
@@ -54,6 +55,9 @@ impl Departure {
             return Ok(());
         }
         let dir = tenants_dir.join(self.receipt.tenant.as_str());
+        if let Some(data) = tenants_dir.parent() {
+            tier::gone::keep_notes(files, data, &self.receipt.tenant)?;
+        }
         for name in list(files, &dir)? {
             files.remove(&dir.join(name))?;
         }

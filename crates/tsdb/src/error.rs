@@ -22,6 +22,17 @@ pub enum Error {
         /// What the system said.
         source: std::io::Error,
     },
+    /// The bucket.
+    #[error("{0}")]
+    Bucket(#[from] bongsu_bucket::Error),
+    /// The bucket belongs to another data directory.
+    #[error("bucket {bucket} is not this data directory's: {reason}")]
+    NotOwner {
+        /// Its URL.
+        bucket: String,
+        /// What was found.
+        reason: String,
+    },
     /// A tenant has so many deletions that every read would have to look at all of them.
     #[error("{max} deletions wait to be carried out, no more are taken; clean_tombstones carries them out")]
     TooManyDeletions {

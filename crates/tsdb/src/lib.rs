@@ -40,6 +40,8 @@ mod retention;
 mod snapshot;
 mod tombstones;
 
+mod tier;
+
 mod error;
 mod exemplars;
 mod holdings;
@@ -55,3 +57,4 @@ pub use reader::{Counted, HeadStats, Reader};
 pub use record::Protocol;
 pub use stats::Stats;
 pub use store::{Maintained, OpenReport, Store, Written};
+pub use tier::{BucketOptions, BucketStats};

@@ -7,6 +7,8 @@ use std::sync::Arc;
 use bongsu_disk::{Disk, OsDisk};
 use bongsu_model::{Clock, Matcher, SystemClock, TenantId};
 
+use crate::tier::BucketOptions;
+
 /// Where a store lives and what bounds it.
 #[derive(Clone)]
 pub struct Options {
@@ -34,6 +36,8 @@ pub struct Options {
     pub log: bongsu_log::Options,
     /// The file system, of the log too: [`Store::open`](crate::Store::open) hands it on.
     pub disk: Arc<dyn Disk>,
+    /// Where blocks go besides the disk; nowhere without.
+    pub bucket: Option<BucketOptions>,
     /// Tells the time.
     pub clock: Arc<dyn Clock>,
 }
@@ -55,6 +59,7 @@ impl Options {
             tenant_limits: HashMap::new(),
             log: bongsu_log::Options::default(),
             disk: Arc::new(OsDisk),
+            bucket: None,
             clock: Arc::new(SystemClock),
         }
     }

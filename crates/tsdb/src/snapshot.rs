@@ -9,6 +9,7 @@ use crate::error::Error;
 use crate::files::Files;
 use crate::store::{Inner, Store};
 use crate::tenant::Tenant;
+use crate::tier::stub;
 
 /// Small files of a tenant that are replaced as a whole. Tombstones come before blocks: of a block that is being cleaned
 /// the snapshot must not have the old one without them.
@@ -84,8 +85,13 @@ impl Inner {
         }
         let blocks = Arc::clone(&tenant.state.read().blocks);
         blocks.iter().try_for_each(|block| {
-            let link = self.files.0.link(&block.path, &target.join(block.name.to_string()));
-            link.map_err(Error::io("link", &block.path))
+            let (file, target) = (&block.path, target.join(block.name.to_string()));
+            // Of a block that is only in the bucket, what says so.
+            let (file, target) = match block.far {
+                Some(_) => (stub::path(file), stub::path(&target)),
+                None => (file.clone(), target),
+            };
+            self.files.0.link(&file, &target).map_err(Error::io("link", &file))
         })
     }
 }

@@ -4,6 +4,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use crate::error::{RejectReason, Rejections, WriteError};
 use crate::tenant::Applied;
+use crate::tier::BucketStats;
 
 /// A number that only grows.
 #[derive(Debug, Default)]
@@ -85,6 +86,8 @@ pub struct Stats {
     pub log_bytes: u64,
     /// Syncs of the write-ahead log.
     pub log_syncs: u64,
+    /// The second tier, if there is one.
+    pub bucket: Option<BucketStats>,
 }
 
 impl Counters {

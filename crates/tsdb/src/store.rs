@@ -24,6 +24,7 @@ use crate::snapshot;
 use crate::stats::{Counters, Stats};
 use crate::tenant::{Applied, Tenant};
 use crate::tenants::Tenants;
+use crate::tier::Tier;
 
 /// After a failed flush the next one waits this long.
 const FLUSH_RETRY_MS: i64 = 10_000;
@@ -61,6 +62,8 @@ pub(crate) struct Inner {
     /// No merge goes on.
     pub(crate) merges_stopped: AtomicBool,
     pub(crate) counters: Counters,
+    /// The bucket, if there is one.
+    pub(crate) tier: Option<Arc<Tier>>,
     /// Where the last flush cut the log.
     pub(crate) log_cut: AtomicU64,
     /// Flushes do not keep up: memory or log are far beyond their bounds.
@@ -154,8 +157,9 @@ impl Store {
         report.log = recovery;
         last_flush = last_flush.max(tenants.open_all(&options, &mut report.damaged)?);
         snapshot::sweep(&files, &options.dir)?;
-        let flushing = FlushNumbers::new(last_flush.map_or(0, |flush| flush + 1));
+        let flushing = FlushNumbers::new(0);
         let log_cut = AtomicU64::new(log.start().0);
+        let tier = options.bucket.clone().map(|bucket| Arc::new(Tier::new(bucket, &options.dir, &files)));
         let inner = Inner {
             policies: Policies::of(&options),
             options,
@@ -171,10 +175,13 @@ impl Store {
             departures: Mutex::new(departures.unwrap_or_default()),
             merges_stopped: AtomicBool::new(false),
             counters: Counters::default(),
+            tier,
             log_cut,
             overfull: AtomicBool::new(false),
             flush_not_before_ms: AtomicI64::new(i64::MIN),
         };
+        last_flush = last_flush.max(inner.open_tier(&mut report.damaged)?);
+        *inner.flushing.lock() = FlushNumbers::new(last_flush.map_or(0, |flush| flush + 1));
         Ok((Self { inner: Arc::new(inner) }, report))
     }
 
@@ -222,9 +229,13 @@ impl Store {
         self.inner.merge_one()
     }
 
-    /// Gives up the merge under way, for good: the process ends. The blocks stay as they were.
+    /// Gives up the merge under way, and what is on its way to the bucket, for good: the process ends. The blocks stay as they
+    /// were.
     pub fn stop_merges(&self) {
         self.inner.merges_stopped.store(true, Ordering::Relaxed);
+        if let Some(tier) = &self.inner.tier {
+            tier.stop();
+        }
     }
 
     /// The data directory.
@@ -248,6 +259,7 @@ impl Store {
     /// When a part failed; the other one is done nevertheless, nothing is lost, and it is tried again later.
     pub fn maintain(&self) -> Result<Maintained, Error> {
         let dropped_blocks = self.inner.enforce_retention();
+        self.inner.trim_cache()?;
         let flushed = self.inner.flush_if_due()?;
         self.inner.finish_departures()?;
         let retention_waits = self.inner.all_are_past_their_time();
@@ -410,6 +422,7 @@ impl Inner {
                 stats.block_samples += block.block.meta().sample_count;
             }
         }
+        stats.bucket = self.bucket_stats();
         stats.log_bytes = self.log.size_bytes();
         stats.log_syncs = self.log.stats().syncs;
         stats

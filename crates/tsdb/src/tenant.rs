@@ -277,7 +277,8 @@ impl Tenant {
     pub(crate) fn replace(&self, gone: &[Arc<StoredBlock>], added: Option<Arc<StoredBlock>>) {
         let mut state = self.state.write();
         let mut blocks = state.blocks.to_vec();
-        blocks.retain(|block| !gone.iter().any(|other| Arc::ptr_eq(block, other)));
+        // By name: a block may have gone to the bucket while it was merged.
+        blocks.retain(|block| !gone.iter().any(|other| block.name == other.name));
         blocks.extend(added);
         blocks::sort_by_age(&mut blocks);
         state.blocks = Arc::new(blocks);

@@ -149,7 +149,8 @@ impl Inner {
         let tombstone = Tombstone { matchers: matchers.to_vec(), start_ms, end_ms, last_flush };
         let mut is_hit = false;
         for block in blocks.iter() {
-            is_hit = is_hit || tombstone.hits(block)?;
+            // Looking into a block that is only in the bucket would make a deletion wait for it, or fail.
+            is_hit = is_hit || if block.far.is_some() { tombstone.concerns(block) } else { tombstone.hits(block)? };
         }
         if !is_hit {
             return Ok(());

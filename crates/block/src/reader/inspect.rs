@@ -95,7 +95,7 @@ impl Block {
         }
         found.chunk_samples = chunk_samples.into_iter().collect();
         found.codecs = codecs.into_iter().map(|(name, codec)| Codec { name, ..codec }).collect();
-        found.codecs.sort_by(|a, b| b.bytes.cmp(&a.bytes));
+        found.codecs.sort_by_key(|codec| std::cmp::Reverse(codec.bytes));
         found.labels = self.label_bytes()?;
         Ok(found)
     }
