@@ -177,6 +177,7 @@ impl Cache {
             value: Value::Matrix(whole.series),
             annotations: Vec::new(),
             stats: query.context.progress.stats(),
+            counts: None,
         })
     }
 

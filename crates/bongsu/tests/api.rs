@@ -5,16 +5,14 @@
 use std::io::{Read, Write};
 use std::net::TcpStream;
 use std::path::Path;
-use std::process::Command;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use bongsu_model::{Labels, STALE_NAN, Sample};
 use bongsu_testkit::centre::Centre;
 use bongsu_testkit::client::{Answer, Http};
-use bongsu_testkit::http::Connection;
-use bongsu_testkit::process::{Server, free_port, installed};
-use bongsu_testkit::push;
+use bongsu_testkit::prometheus::Prometheus;
 use bongsu_testkit::wait::wait_for;
+use bongsu_testkit::{push, read};
 use bongsu_wire::remote_read::decompress;
 use serde_json::{Value, json};
 
@@ -203,34 +201,6 @@ fn cardinality_is_told_as_mimir_does() {
 }
 
 /// Debian's Prometheus with an empty configuration, which takes pushes.
-struct Prometheus {
-    _process: Server,
-    url: String,
-}
-
-impl Prometheus {
-    fn start(dir: &Path, config: &str) -> Option<Self> {
-        if installed("prometheus").is_none() {
-            println!("skipped: prometheus is not installed (apt-get install prometheus)");
-            return None;
-        }
-        let port = free_port().unwrap();
-        let file = dir.join("prometheus.yml");
-        std::fs::write(&file, config).unwrap();
-        let mut process = Server::spawn(
-            Command::new("prometheus")
-                .arg(format!("--config.file={}", file.display()))
-                .arg(format!("--storage.tsdb.path={}", dir.join("prometheus").display()))
-                .arg(format!("--web.listen-address=127.0.0.1:{port}"))
-                .args(["--web.enable-remote-write-receiver", "--enable-feature=promql-at-modifier"]),
-            &dir.join("prometheus.log"),
-        )
-        .unwrap();
-        process.wait_ready(&format!("127.0.0.1:{port}"), "/-/ready", Duration::from_secs(30)).unwrap();
-        Some(Self { _process: process, url: format!("http://127.0.0.1:{port}") })
-    }
-}
-
 /// Paths whose answers must be the same to the byte. `@` is the time of the last sample in seconds.
 const SAME: &[&str] = &[
     "query?query=up&time=@",
@@ -283,7 +253,7 @@ const SAME: &[&str] = &[
 #[test]
 fn answers_are_those_of_prometheus_to_the_byte() {
     let f = Fixture::start(&[]);
-    let Some(prometheus) = Prometheus::start(f.dir.path(), "{}") else { return };
+    let Some(prometheus) = Prometheus::start(f.dir.path(), "{}", "promql-at-modifier") else { return };
     let now_ms = now_ms() / 1000 * 1000;
     f.push(&sample_data(now_ms));
     push_to(&f.http, &format!("{}/api/v1/write", prometheus.url), &sample_data(now_ms));
@@ -326,7 +296,7 @@ fn answers_are_those_of_prometheus_to_the_byte() {
 #[test]
 fn what_fills_the_memory_is_told_as_prometheus_does() {
     let f = Fixture::start(&[]);
-    let Some(prometheus) = Prometheus::start(f.dir.path(), "{}") else { return };
+    let Some(prometheus) = Prometheus::start(f.dir.path(), "{}", "promql-at-modifier") else { return };
     let data = sample_data(now_ms());
     f.push(&data);
     push_to(&f.http, &format!("{}/api/v1/write", prometheus.url), &data);
@@ -419,33 +389,10 @@ fn a_client_that_goes_away_stops_its_batch() {
     wait_for("no query to run", Duration::from_secs(30), || running(0));
 }
 
-/// A `ReadRequest` for the series of a metric, compressed.
-fn read_request(metric: &str, (start_ms, end_ms): (i64, i64), accepted: u8) -> Vec<u8> {
-    let field = |number: u8, content: &[u8]| [&[number << 3 | 2, content.len() as u8], content].concat();
-    let varint = |number: u8, mut value: u64| {
-        let mut out = vec![number << 3];
-        while value >= 0x80 {
-            out.push(value as u8 | 0x80);
-            value >>= 7;
-        }
-        out.push(value as u8);
-        out
-    };
-    let matcher = [field(2, b"__name__"), field(3, metric.as_bytes())].concat();
-    let query = [varint(1, start_ms as u64), varint(2, end_ms as u64), field(3, &matcher)].concat();
-    push::compressed(&[field(1, &query), vec![2 << 3, accepted]].concat())
-}
-
-fn remote_read(url: &str, path: &str, request: &[u8]) -> Vec<u8> {
-    let mut connection = Connection::open(url.trim_start_matches("http://")).unwrap();
-    let headers = "Content-Encoding: snappy\r\nContent-Type: application/x-protobuf\r\n";
-    connection.post(path, headers, request).unwrap().ok().unwrap()
-}
-
 #[test]
 fn remote_read_answers_are_those_of_prometheus_to_the_byte() {
     let f = Fixture::start(&[]);
-    let Some(prometheus) = Prometheus::start(f.dir.path(), "{}") else { return };
+    let Some(prometheus) = Prometheus::start(f.dir.path(), "{}", "promql-at-modifier") else { return };
     let now_ms = now_ms();
     // Sixty samples of a series are one chunk, there as here.
     let mut data = sample_data(now_ms);
@@ -461,9 +408,9 @@ fn remote_read_answers_are_those_of_prometheus_to_the_byte() {
     let everything = (now_ms - 20_000_000, now_ms + 1000);
     let raw = |body: Vec<u8>| decompress(&body, 1 << 20, &mut Vec::new()).unwrap().to_vec();
     let compare = |metric: &str, accepted: u8, read: &dyn Fn(Vec<u8>) -> Vec<u8>| {
-        let request = read_request(metric, everything, accepted);
-        let theirs = read(remote_read(&prometheus.url, "/api/v1/read", &request));
-        let ours = read(remote_read(&f.centre.url, "/api/v1/read", &request));
+        let request = read::request(metric, everything, accepted);
+        let theirs = read(read::send(&prometheus.url, "/api/v1/read", &request));
+        let ours = read(read::send(&f.centre.url, "/api/v1/read", &request));
         assert!(ours == theirs, "{metric}, type {accepted}:\n{ours:02x?}\n{theirs:02x?}");
         assert!(!ours.is_empty(), "{metric}");
     };
@@ -480,7 +427,7 @@ fn remote_read_answers_are_those_of_prometheus_to_the_byte() {
 fn prometheus_reads_from_bongsu() {
     let f = Fixture::start(&[]);
     let config = format!("remote_read: [{{ url: '{}/api/v1/read', read_recent: true }}]", f.centre.url);
-    let Some(prometheus) = Prometheus::start(f.dir.path(), &config) else { return };
+    let Some(prometheus) = Prometheus::start(f.dir.path(), &config, "promql-at-modifier") else { return };
     let now_ms = now_ms() / 1000 * 1000;
     f.push(&sample_data(now_ms));
     let path = format!("/api/v1/query?query=sum+by+(job)+(rate(http_requests_total[40s]))&time={}", now_ms / 1000);

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use bongsu_model::{Sample, SampleBuffer, Source};
 use bongsu_syntax::{Expr, ExprKind, Extent, MatrixSelector, QueryWindow, SubqueryExpr, ValueType};
 
+use crate::account::{Account, histogram_size};
 use crate::annotation::Annotations;
 use crate::budget::Budget;
 use crate::durations::check_durations;
@@ -66,10 +67,10 @@ impl Engine {
         context: &QueryContext,
     ) -> Result<QueryOutput, QueryError> {
         check_durations(expr, QueryWindow::default())?;
-        self.run(expr, |expr| {
+        self.run(expr, context, |expr| {
             let evaluator = self.evaluator(expr, at_ms, at_ms, 0, source, context);
             let value = evaluator.instant_value(expr, at_ms)?;
-            evaluator.output(value)
+            evaluator.output(value, Grid::at(at_ms))
         })
     }
 
@@ -88,10 +89,10 @@ impl Engine {
     ) -> Result<QueryOutput, QueryError> {
         let grid = self.checked_grid(expr, start_ms, end_ms, step_ms)?;
         check_durations(expr, QueryWindow { step_ms, range_ms: end_ms.saturating_sub(start_ms) })?;
-        self.run(expr, |expr| {
+        self.run(expr, context, |expr| {
             let evaluator = self.evaluator(expr, start_ms, end_ms, step_ms, source, context);
             let value = evaluator.range_value(expr, grid)?;
-            evaluator.output(value)
+            evaluator.output(value, grid)
         })
     }
 
@@ -100,9 +101,11 @@ impl Engine {
     fn run(
         &self,
         expr: &Expr,
+        context: &QueryContext,
         evaluate: impl FnOnce(&Expr) -> Result<QueryOutput, QueryError> + Send,
     ) -> Result<QueryOutput, QueryError> {
-        let narrowed = narrow(expr);
+        // Who counts samples wants those of what was asked for.
+        let narrowed = if context.counts_samples { None } else { narrow(expr) };
         let expr = narrowed.as_ref().unwrap_or(expr);
         if nests_deeper_than(expr, SHALLOW_DEPTH) { self.threads.install(|| evaluate(expr)) } else { evaluate(expr) }
     }
@@ -161,6 +164,7 @@ impl Engine {
             label_value_bytes_max: self.options.label_value_bytes_max,
             delayed_name_removal: self.options.delayed_name_removal,
             start_timestamps: self.options.start_timestamps,
+            account: context.counts_samples.then(|| Account::new(Grid::new(start_ms, end_ms, step_ms), end_ms)),
         }
     }
 }
@@ -181,9 +185,10 @@ fn nests_deeper_than(expr: &Expr, depth_max: usize) -> bool {
 
 impl Evaluator<'_> {
     /// The answer, when it is still wanted.
-    fn output(&self, value: Value) -> Result<QueryOutput, QueryError> {
+    fn output(&self, value: Value, grid: Grid) -> Result<QueryOutput, QueryError> {
         self.budget.check()?;
-        Ok(QueryOutput { value, annotations: self.annotations.take(), stats: self.budget.stats() })
+        let counts = self.account.as_ref().map(|account| account.counts(grid));
+        Ok(QueryOutput { value, annotations: self.annotations.take(), stats: self.budget.stats(), counts })
     }
 
     fn instant_value(&self, expr: &Expr, at_ms: i64) -> Result<Value, QueryError> {
@@ -234,6 +239,11 @@ impl Evaluator<'_> {
                 }
                 (buffer.timestamps_ms, buffer.values) = shown(matrix.selector.extent, &windows, samples);
             }
+            if let Some(account) = &self.account {
+                let histograms: u64 = buffer.histograms.iter().map(|(_, histogram)| histogram_size(histogram)).sum();
+                account.hold(buffer.timestamps_ms.len() as u64 + histograms);
+                account.look_at(0, buffer.timestamps_ms.len() as u64 + histograms);
+            }
             if !buffer.is_empty() {
                 let SampleBuffer { timestamps_ms, values, histograms, .. } = buffer;
                 all.push(MatrixSeries { labels: set.labels(place)?, timestamps_ms, values, histograms });
@@ -243,7 +253,11 @@ impl Evaluator<'_> {
     }
 
     fn instant_subquery(&self, subquery: &SubqueryExpr, grid: Grid) -> Result<Value, QueryError> {
-        let (inner, inner_grid) = self.eval_subquery(subquery, grid)?.into_inner();
+        let evaluation = self.eval_subquery(subquery, grid)?;
+        if let Some(account) = &self.account {
+            account.look_at(0, evaluation.samples);
+        }
+        let (inner, inner_grid) = evaluation.into_inner();
         let Vector { mut series, .. } = inner;
         self.finish(&mut series)?;
         Ok(Value::Matrix(matrix(series, inner_grid)))

@@ -11,6 +11,7 @@
 //!
 //! The crate knows nothing of disks, HTTP or JSON.
 
+mod account;
 mod aggregate;
 mod annotation;
 mod binary;
@@ -36,6 +37,7 @@ mod testing;
 #[cfg(test)]
 mod tests;
 
+pub use account::SampleCounts;
 pub use annotation::{Annotation, Severity};
 pub use budget::{QueryProgress, QueryStats};
 pub use engine::Engine;

@@ -61,6 +61,8 @@ pub struct QueryContext {
     pub series_max: Option<usize>,
     /// The time of day, milliseconds, for MetricsQL's `now()`; without it, that is the query's end.
     pub now_ms: Option<i64>,
+    /// Whether samples are to be counted as Prometheus counts them, which takes an evaluation of its own and longer.
+    pub counts_samples: bool,
     /// Where the query counts what it uses.
     pub progress: Arc<QueryProgress>,
 }

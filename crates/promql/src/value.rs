@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use bongsu_model::{FloatHistogram, Labels, Sample};
 
+use crate::account::SampleCounts;
 use crate::annotation::Annotation;
 use crate::budget::QueryStats;
 
@@ -68,4 +69,6 @@ pub struct QueryOutput {
     pub annotations: Vec<Annotation>,
     /// What the query has used.
     pub stats: QueryStats,
+    /// The samples as Prometheus counts them, if the query was to count them.
+    pub counts: Option<SampleCounts>,
 }

@@ -7,8 +7,10 @@ use std::time::Duration;
 pub struct Answer {
     /// HTTP status.
     pub status: u16,
-    /// Body, decompressed.
+    /// Body, decompressed; what is not UTF-8 in it is replaced.
     pub body: String,
+    /// The body's bytes.
+    pub bytes: Vec<u8>,
     /// `Retry-After`, if sent.
     pub retry_after: Option<String>,
     /// All headers, names in lower case.
@@ -85,8 +87,9 @@ fn answer(outcome: Result<ureq::http::Response<ureq::Body>, ureq::Error>) -> Res
     let retry_after = response.headers().get("retry-after").and_then(|v| v.to_str().ok()).map(str::to_owned);
     let text = |value: &ureq::http::HeaderValue| String::from_utf8_lossy(value.as_bytes()).into_owned();
     let headers = response.headers().iter().map(|(name, value)| (name.as_str().to_owned(), text(value))).collect();
-    let body = response.body_mut().with_config().limit(1 << 30).read_to_string().map_err(|e| e.to_string())?;
-    Ok(Answer { status: response.status().as_u16(), body, retry_after, headers })
+    let bytes = response.body_mut().with_config().limit(1 << 30).read_to_vec().map_err(|e| e.to_string())?;
+    let text = String::from_utf8_lossy(&bytes).into_owned();
+    Ok(Answer { status: response.status().as_u16(), body: text, bytes, retry_after, headers })
 }
 
 /// Percent-encodes everything but letters and digits.

@@ -11,6 +11,7 @@
 
 mod float;
 mod open_metrics;
+mod protobuf;
 mod scanner;
 mod series;
 #[cfg(test)]
@@ -24,6 +25,7 @@ use std::iter::FusedIterator;
 use bongsu_model::MetricType;
 
 pub use float::{format_go_float, normalize_bound};
+pub use protobuf::{PROTOBUF_CONTENT_TYPE, ProtobufWriter};
 use scanner::Scanner;
 pub use series::{Series, SeriesLabels};
 pub use writer::TextWriter;

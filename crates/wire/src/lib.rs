@@ -5,6 +5,7 @@
 //!  remote_read    the same for questions, and answers as samples or as streamed XOR chunks
 //!  chunk          samples of one series as bits, in streamed answers and in Prometheus' blocks
 //!  exposition     text format 0.0.4 and OpenMetrics 1.0, as exporters show them    ──► entries, line by line
+//!                 and both ways of writing samples for others to scrape: text and protobuf
 //! ```
 //!
 //! Decoders are sans-I/O, borrow from the bytes that they are given, say where in them something is wrong, and never

@@ -96,7 +96,10 @@ impl Pieces {
         self.known = used;
         let series = whole.map(|whole| whole.series).unwrap_or_default();
         let stats = query.context.progress.stats();
-        Ok(Some((QueryOutput { value: Value::Matrix(series), annotations: in_order(remarks), stats }, any_known)))
+        Ok(Some((
+            QueryOutput { value: Value::Matrix(series), annotations: in_order(remarks), stats, counts: None },
+            any_known,
+        )))
     }
 
     /// Where a piece ends that begins at a step, and whether it is one that may be kept: pieces begin at multiples of their length,

@@ -13,7 +13,7 @@ use bongsu_tsdb::Reader;
 
 use super::dialect::parse_options;
 use super::json::write_value;
-use super::stats::{self, Timings};
+use super::stats::{self, Detail, Timings};
 use super::{blocking, json_response, take_slot};
 use crate::cache::RangeQuery;
 use crate::error::{ApiError, ErrorType};
@@ -68,7 +68,7 @@ pub(super) async fn answer_range(api: &Arc<Api>, tenant: &TenantId, params: &Par
     }
     let job = Job::prepare(params, api)?;
     // Who asks what a query uses wants to know it of the whole; `nocache` is the name that VictoriaMetrics has for it.
-    let may_be_kept = !job.stats && params.get("nocache") != Some("1");
+    let may_be_kept = job.stats.is_none() && params.get("nocache") != Some("1");
     let (state, query_text) = (Arc::clone(api), job.text.clone());
     let work = move |engine: &Engine, expr: &Expr, reader: &Reader, context: &QueryContext| match &state.cache {
         Some(cache) if may_be_kept => {
@@ -89,7 +89,7 @@ struct Job {
     lookback_ms: Option<i64>,
     limit: usize,
     /// Whether the answer tells what the query has used.
-    stats: bool,
+    stats: Option<Detail>,
 }
 
 impl Job {
@@ -101,7 +101,7 @@ impl Job {
             timeout: Duration::from_millis(u64::try_from(timeout_ms).unwrap_or(0)).min(api.limits.query_timeout),
             lookback_ms: params.lookback_ms()?,
             limit: params.limit()?,
-            stats: params.get("stats").is_some(),
+            stats: params.get("stats").map(Detail::of),
         })
     }
 
@@ -124,6 +124,7 @@ impl Job {
             lookback_ms: self.lookback_ms,
             progress: watched.progress(),
             now_ms: Some(now_ms),
+            counts_samples: self.stats.is_some(),
             ..QueryContext::default()
         };
         let outcome = match take_slot(api, tenant, self.timeout).await {
@@ -160,7 +161,7 @@ impl Job {
         let output = evaluate(&expr);
         metrics::QUERY_SECONDS.observe(start.elapsed().as_secs_f64());
         let timings = Timings { queue: start - asked, preparation, total: asked.elapsed() };
-        render(output.map_err(failed)?, self, self.stats.then_some(timings), api.limits.query_response_bytes_max)
+        render(output.map_err(failed)?, self, &timings, api.limits.query_response_bytes_max)
     }
 }
 
@@ -198,7 +199,7 @@ fn likely_bytes(value: &Value) -> usize {
 }
 
 /// The whole answer as text.
-fn render(mut output: QueryOutput, job: &Job, timings: Option<Timings>, bytes_max: usize) -> Result<String, ApiError> {
+fn render(mut output: QueryOutput, job: &Job, timings: &Timings, bytes_max: usize) -> Result<String, ApiError> {
     let mut warnings: Vec<String> = Vec::new();
     let mut infos = Vec::new();
     if truncate(&mut output.value, job.limit) {
@@ -217,8 +218,8 @@ fn render(mut output: QueryOutput, job: &Job, timings: Option<Timings>, bytes_ma
         );
         return Err(ApiError::new(ErrorType::Execution, text));
     }
-    if let Some(timings) = timings {
-        stats::append(&mut out, &timings, output.stats);
+    if let Some(detail) = job.stats {
+        stats::append(&mut out, timings, detail, &output);
     }
     for (name, list) in [("warnings", warnings), ("infos", infos)] {
         if !list.is_empty() {

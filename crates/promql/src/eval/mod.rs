@@ -1,5 +1,6 @@
 //! Walks an expression and makes columns of it.
 
+mod accounted;
 mod call;
 mod invariant;
 mod pipeline;
@@ -12,6 +13,7 @@ use std::sync::Arc;
 use bongsu_model::Source;
 use bongsu_syntax::{Expr, ExprKind, QueryWindow, UnaryOp};
 
+use crate::account::Account;
 use crate::annotation::Annotations;
 use crate::budget::Budget;
 use crate::error::QueryError;
@@ -43,6 +45,8 @@ pub(crate) struct Evaluator<'q> {
     pub(crate) label_value_bytes_max: usize,
     pub(crate) delayed_name_removal: bool,
     pub(crate) start_timestamps: bool,
+    /// Counts samples as Prometheus does; the evaluation is another one then.
+    pub(crate) account: Option<Account>,
 }
 
 /// The value of an expression at all steps of a grid.
@@ -60,6 +64,9 @@ impl Evaluator<'_> {
     /// The value of `expr` at each step of `grid`. Left operands are followed in a loop: they may nest as deep as the text is
     /// long.
     pub(crate) fn eval(&self, expr: &Expr, grid: Grid) -> Result<Evaluated, QueryError> {
+        if let Some(account) = &self.account {
+            return self.eval_accounted(account, expr, grid);
+        }
         let mut spine = Vec::new();
         let mut node = expr;
         if self.is_pipeline(expr, grid) {
@@ -94,6 +101,11 @@ impl Evaluator<'_> {
             let once = self.eval(node, Grid::at(grid.start_ms))?;
             return self.repeat(once, grid);
         }
+        self.eval_varying(node, grid)
+    }
+
+    /// The value of a node that may differ from step to step.
+    fn eval_varying(&self, node: &Expr, grid: Grid) -> Result<Evaluated, QueryError> {
         self.budget.check()?;
         if self.is_pipeline(node, grid) {
             return self.collect_pipeline(node, grid).map(Evaluated::Vector);

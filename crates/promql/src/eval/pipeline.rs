@@ -129,6 +129,10 @@ enum Layer<'e> {
 impl Evaluator<'_> {
     /// Whether the expression is a selector with stages around it.
     pub(super) fn is_pipeline(&self, expr: &Expr, grid: Grid) -> bool {
+        if self.account.is_some() {
+            // Each node has a value of its own there.
+            return matches!(layer(expr), Layer::Leaf);
+        }
         let mut node = expr;
         loop {
             match layer(node) {
@@ -143,7 +147,7 @@ impl Evaluator<'_> {
     /// Whether an aggregation may take the series of this pipeline one by one: no two of them may become the same when
     /// their names go.
     pub(crate) fn streams(&self, expr: &Expr, grid: Grid) -> bool {
-        if !self.is_pipeline(expr, grid) {
+        if self.account.is_some() || !self.is_pipeline(expr, grid) {
             return false;
         }
         let (mut node, mut names_dropped) = (expr, drops_name(expr));

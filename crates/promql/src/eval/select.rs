@@ -151,7 +151,9 @@ impl Evaluator<'_> {
     ) -> Result<(), QueryError> {
         let set = self.select_between(leaf.selector, leaf.bounds_ms.unwrap_or(leaf.windows.bounds_ms()))?;
         let per_batch = batch_series(leaf.windows.grid.count);
-        let per_wave = per_batch * self.threads.current_num_threads() * 4;
+        // Counts depend on the order of the series.
+        let batches_at_once = if self.account.is_some() { 1 } else { self.threads.current_num_threads() * 4 };
+        let per_wave = per_batch * batches_at_once;
         for wave in (0..set.len()).step_by(per_wave) {
             let batches: Vec<usize> = (wave..set.len().min(wave + per_wave)).step_by(per_batch).collect();
             let work = |first: usize| {
@@ -198,6 +200,9 @@ impl Evaluator<'_> {
                 keep_totals(&mut buffer.histograms);
             }
             let series = leaf.series(labels, &mut buffer)?;
+            if let (Some(account), Reading::Function(_)) = (&self.account, &leaf.reading) {
+                account.moved_over(&leaf.windows, Samples::of(&mut buffer), &series);
+            }
             charge.grow(histogram_points(&series))?;
             batch.extend(self.finish_leaf(leaf, stages, series, &mut remarked));
         }

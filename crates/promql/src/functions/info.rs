@@ -6,6 +6,7 @@ use bongsu_model::{Labels, LabelsBuilder, METRIC_NAME, MatchOp, Matcher};
 use bongsu_syntax::{Call, Duration, Expr, ExprKind, Extent, VectorSelector};
 use hashbrown::HashMap;
 
+use crate::account::Shape;
 use crate::binary::braced;
 use crate::error::QueryError;
 use crate::eval::Evaluator;
@@ -88,6 +89,11 @@ impl Evaluator<'_> {
         let wanted = Wanted::of(call)?;
         let base = self.eval_vector(&call.args[0], grid)?;
         let infos = self.sample_times(&wanted.selector(), self.info_bounds_ms(&call.args[0], grid)?, grid)?;
+        if let Some(account) = &self.account {
+            let shape = Shape::of_series(&infos.series, grid);
+            account.selected(&shape, true);
+            account.give(shape);
+        }
         let identifying = IDENTIFYING.map(str::to_owned);
         let choice = LabelChoice { names: &identifying, only_these: true };
         let mut keys = KeyNumbers::default();

@@ -21,7 +21,7 @@ use super::cursor::{Cursor, fixed64, length_delimited, varint};
 use super::walk::walk;
 
 pub use check::HistogramError;
-pub(crate) use encode::push_histogram;
+pub(crate) use encode::{push_double, push_histogram, push_number, push_spans, zigzag};
 
 /// The schema of histograms with bounds of their own.
 const CUSTOM_SCHEMA: i32 = -53;

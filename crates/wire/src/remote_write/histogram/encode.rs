@@ -30,12 +30,12 @@ pub(crate) fn push_histogram(out: &mut Vec<u8>, timestamp_ms: i64, start_ms: Opt
     }
 }
 
-fn push_number(out: &mut Vec<u8>, field: u64, value: u64) {
+pub(crate) fn push_number(out: &mut Vec<u8>, field: u64, value: u64) {
     push_varint(out, varint(field));
     push_varint(out, value);
 }
 
-fn push_double(out: &mut Vec<u8>, field: u64, value: f64) {
+pub(crate) fn push_double(out: &mut Vec<u8>, field: u64, value: f64) {
     push_varint(out, fixed64(field));
     out.extend_from_slice(&value.to_le_bytes());
 }
@@ -51,7 +51,7 @@ fn push_doubles(out: &mut Vec<u8>, field: u64, values: &[f64]) {
     }
 }
 
-fn push_spans(out: &mut Vec<u8>, field: u64, spans: &[BucketSpan]) {
+pub(crate) fn push_spans(out: &mut Vec<u8>, field: u64, spans: &[BucketSpan]) {
     let mut content = Vec::with_capacity(12);
     for span in spans {
         content.clear();
@@ -61,6 +61,6 @@ fn push_spans(out: &mut Vec<u8>, field: u64, spans: &[BucketSpan]) {
     }
 }
 
-fn zigzag(value: i32) -> u64 {
+pub(crate) fn zigzag(value: i32) -> u64 {
     u64::from(((value << 1) ^ (value >> 31)).cast_unsigned())
 }
