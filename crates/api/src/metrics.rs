@@ -22,6 +22,11 @@ pub(crate) static PUSH_REJECTED: Family<2> = Family::new(
     "Samples that were refused, by tenant and reason.",
     ["tenant", "reason"],
 );
+pub(crate) static PUSH_DUPLICATES: Family<1> = Family::new(
+    "bongsu_push_deduplicated_samples_total",
+    "Samples not taken because another replica of their sender is listened to, by tenant.",
+    ["tenant"],
+);
 pub(crate) static PUSH_BUSY: Counter =
     Counter::new("bongsu_push_busy_total", "Pushes answered 503 because too many bytes were in flight.");
 pub(crate) static QUERIES: Family<1> = Family::new("bongsu_queries_total", "Queries by outcome.", ["outcome"]);
@@ -64,6 +69,7 @@ pub static METRICS: &[&dyn Metric] = &[
     &PUSH_EXEMPLARS,
     &PUSH_BYTES,
     &PUSH_REJECTED,
+    &PUSH_DUPLICATES,
     &PUSH_BUSY,
     &QUERIES,
     &QUERIES_RUNNING,

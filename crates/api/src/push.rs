@@ -127,8 +127,11 @@ async fn finish(tenant: &TenantId, protocol: Protocol, written: Written) -> Take
         tracing::error!(%tenant, %error, "a push could not be made durable");
         return retry_later(StatusCode::SERVICE_UNAVAILABLE, &error.to_string()).into();
     }
-    let Written { samples, histograms, exemplars, out_of_order_exemplars, .. } = written;
+    let Written { samples, histograms, exemplars, out_of_order_exemplars, duplicates, .. } = written;
     metrics::PUSH_SAMPLES.add(samples);
+    if duplicates > 0 {
+        metrics::PUSH_DUPLICATES.add([tenant.as_str()], duplicates);
+    }
     metrics::PUSH_HISTOGRAMS.add(histograms);
     metrics::PUSH_EXEMPLARS.add(exemplars);
     let answer = match written.rejected {
@@ -143,6 +146,11 @@ async fn finish(tenant: &TenantId, protocol: Protocol, written: Written) -> Take
         None if out_of_order_exemplars > 0 && protocol == Protocol::RemoteWrite2 => {
             let text = format!("{out_of_order_exemplars} exemplars are older than the newest ones of their series\n");
             (StatusCode::BAD_REQUEST, text).into_response()
+        }
+        // As Mimir answers: the sender may go on, and a proxy can see it.
+        None if duplicates > 0 && samples + histograms + exemplars == 0 => {
+            let text = format!("{duplicates} samples are not taken: another replica of their cluster is listened to\n");
+            (StatusCode::ACCEPTED, text).into_response()
         }
         None => StatusCode::NO_CONTENT.into_response(),
     };

@@ -43,7 +43,7 @@ pub fn merge_without(
     removed: &Removed<'_>,
     is_cancelled: &dyn Fn() -> bool,
 ) -> Result<SealedBlock, Error> {
-    let start_ms = options.start_ms_min;
+    let (start_ms, interval_ms) = (options.start_ms_min, options.interval_ms);
     let mut writer = BlockWriter::create(path, options)?;
     let mut inputs = blocks.iter().map(|block| Input::new(block)).collect::<Result<Vec<_>, _>>()?;
     let (mut samples, mut whole) = (SampleBuffer::default(), SampleBuffer::default());
@@ -67,6 +67,7 @@ pub fn merge_without(
             samples.overlay(first, middle);
             input.advance()?;
         }
+        samples.keep_last_of_intervals(first, interval_ms);
         writer.push(&labels, &samples)?;
     }
     writer.seal()

@@ -36,13 +36,22 @@ pub struct WriteOptions {
     pub level: u32,
     /// [`crate::merge`] drops earlier samples, milliseconds.
     pub start_ms_min: i64,
+    /// [`crate::merge`] keeps the last sample of each interval alone, milliseconds; 0 keeps all.
+    pub interval_ms: i64,
     /// The file system.
     pub disk: Arc<dyn Disk>,
 }
 
 impl Default for WriteOptions {
     fn default() -> Self {
-        Self { effort: Effort::Fast, chunk_samples_max: 4096, level: 0, start_ms_min: i64::MIN, disk: Arc::new(OsDisk) }
+        Self {
+            effort: Effort::Fast,
+            chunk_samples_max: 4096,
+            level: 0,
+            start_ms_min: i64::MIN,
+            interval_ms: 0,
+            disk: Arc::new(OsDisk),
+        }
     }
 }
 

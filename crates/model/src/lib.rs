@@ -18,6 +18,7 @@ mod relabel;
 mod sample;
 mod source;
 mod tenant;
+mod thin;
 mod time;
 mod without;
 

@@ -8,9 +8,9 @@ use crate::SampleBuffer;
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Mark {
     /// Float samples before it.
-    floats: usize,
+    pub(crate) floats: usize,
     /// Histogram samples before it.
-    histograms: usize,
+    pub(crate) histograms: usize,
 }
 
 impl SampleBuffer {

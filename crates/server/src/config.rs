@@ -1,6 +1,8 @@
 //! The centre's settings: a file, and flags over it.
 
+mod ha;
 mod keeping;
+mod merges;
 mod store;
 mod tenants;
 
@@ -12,8 +14,10 @@ use bongsu_config::{ByteSize, Duration};
 use bongsu_model::TenantId;
 use serde::{Deserialize, Deserializer, de};
 
+pub use ha::Ha;
 pub(crate) use keeping::rules_yaml;
 pub use keeping::{RetentionRule, SeriesSelector};
+pub use merges::Merges;
 pub use store::StoreConfig;
 pub(crate) use tenants::yaml as tenants_yaml;
 pub use tenants::{TenantConfig, TenantLimits};
@@ -35,6 +39,12 @@ pub struct Config {
     /// Tenants with settings of their own, by id. Default: none.
     #[serde(deserialize_with = "tenants::by_id")]
     pub tenants: BTreeMap<TenantId, TenantConfig>,
+    /// Pairs of senders of which one is listened to. Default: all samples are taken.
+    pub ha: Option<Ha>,
+    /// Reads and merges keep the last sample of each interval of a series alone. Default 0s: all are kept.
+    pub dedup_interval: Duration,
+    /// How much of the machine merging blocks may take.
+    pub merges: Merges,
     /// Whether data may be deleted and snapshots taken over HTTP. Default false.
     pub admin_api: bool,
     /// Which origins' pages may read the API: a regular expression, anchored at both ends. Default `.*`, as in Prometheus.
@@ -56,6 +66,9 @@ impl Default for Config {
             retention_size: None,
             retention_rules: Vec::new(),
             tenants: BTreeMap::new(),
+            ha: None,
+            dedup_interval: Duration::from_ms(0),
+            merges: Merges::default(),
             admin_api: false,
             cors_origin: ".*".to_owned(),
             promql: PromQl::default(),

@@ -43,12 +43,20 @@ fn settings(config: &Config) -> Vec<(&'static str, String)> {
     if !config.retention_rules.is_empty() {
         settings.push(("retention_rules", config::rules_yaml(&config.retention_rules)));
     }
+    settings.extend(config.ha.as_ref().map(|ha| ("ha", ha.yaml())));
     if !config.tenants.is_empty() {
         settings.push(("tenants", config::tenants_yaml(&config.tenants)));
     }
     settings.extend([
+        ("dedup_interval", config.dedup_interval.to_string()),
         ("admin_api", config.admin_api.to_string()),
         ("cors_origin", quoted(&config.cors_origin)),
+        ("merges.cpu", config.merges.cpu.to_string()),
+        ("merges.blocks", config.merges.blocks.to_string()),
+    ]);
+    let bytes_per_second = config.merges.bytes_per_second;
+    settings.extend(bytes_per_second.map(|rate| ("merges.bytes_per_second", rate.to_string())));
+    settings.extend([
         ("promql.start_timestamps", promql.start_timestamps.to_string()),
         ("promql.delayed_name_removal", promql.delayed_name_removal.to_string()),
         ("promql.lookback", promql.lookback.to_string()),
@@ -103,9 +111,9 @@ mod tests {
         let mut config = Config { data: "it's here".into(), admin_api: true, ..Config::default() };
         config.limits.query_series = 7;
         config.promql.metricsql = true;
-        let text = "retention_rules: [{match: 'up{job=\"it''s\"}', keep: 7d}]\ntenants: {a: {retention: 30d, retention_size: 1GB}, b: {limits: {samples_burst: 7.5, samples_behind: 1h}}}";
+        let text = "retention_rules: [{match: 'up{job=\"it''s\"}', keep: 7d}]\ntenants: {a: {retention: 30d, retention_size: 1GB}, b: {limits: {samples_burst: 7.5, samples_behind: 1h}, ha: {replica_label: 'it''s'}, dedup_interval: 15s}}\nha: {enabled: false}";
         let read: Config = bongsu_config::parse(text, "keeping").unwrap();
-        (config.retention_rules, config.tenants) = (read.retention_rules, read.tenants);
+        (config.retention_rules, config.tenants, config.ha) = (read.retention_rules, read.tenants, read.ha);
         config.limits.samples_per_second = Some(0.5);
         config.store =
             bongsu_config::parse("bucket: {url: 's3://m/x', endpoint: 'http://a'}\nlocal_size: 1GB", "a.yml").unwrap();

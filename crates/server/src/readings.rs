@@ -6,7 +6,7 @@ use bongsu_tsdb::{OpenReport, Stats, Store};
 type Read = fn(&Stats) -> f64;
 
 /// Name, help and value of each metric of the store.
-const METRICS: [(&str, &str, Read); 22] = [
+const METRICS: [(&str, &str, Read); 28] = [
     ("bongsu_store_requests_total", "Pushes taken in, wholly or partly.", |s| s.requests as f64),
     ("bongsu_store_samples_total", "Float samples taken in.", |s| s.samples as f64),
     ("bongsu_store_histograms_total", "Native histograms taken in.", |s| s.histograms as f64),
@@ -19,6 +19,20 @@ const METRICS: [(&str, &str, Read); 22] = [
     ("bongsu_store_flushes_total", "Flushes of memory to blocks.", |s| s.flushes as f64),
     ("bongsu_store_flush_failures_total", "Flushes that failed and are tried again.", |s| s.flush_failures as f64),
     ("bongsu_store_merges_total", "Merges of blocks.", |s| s.merges as f64),
+    ("bongsu_store_merged_bytes_total", "Bytes of blocks that merges have read.", |s| s.merged_bytes as f64),
+    ("bongsu_store_merge_rest_seconds_total", "Time that merges have rested to leave the machine to others.", |s| {
+        s.merges_rested_ms as f64 / 1000.0
+    }),
+    ("bongsu_store_read_amplification", "The most blocks of one tenant that a read of one moment may meet.", |s| {
+        s.blocks_met_max as f64
+    }),
+    ("bongsu_store_deduplicated_samples_total", "Samples not taken because another replica is listened to.", |s| {
+        s.duplicates as f64
+    }),
+    ("bongsu_store_ha_clusters", "Clusters of replicas of which one is listened to.", |s| s.clusters as f64),
+    ("bongsu_store_ha_changes_total", "Times that another replica took the place of a silent one.", |s| {
+        s.replica_changes as f64
+    }),
     ("bongsu_store_blocks_dropped_total", "Blocks deleted by retention.", |s| s.dropped_blocks as f64),
     ("bongsu_store_log_syncs_total", "Syncs of the write-ahead log.", |s| s.log_syncs as f64),
     ("bongsu_store_tenants", "Tenants with data.", |s| s.tenants as f64),

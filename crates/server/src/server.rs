@@ -15,7 +15,7 @@ use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
 
 use crate::bucket_readings;
-use crate::config::{Config, Limits, RetentionRule, TenantConfig};
+use crate::config::{Config, Ha, Limits, RetentionRule, TenantConfig};
 use crate::describe;
 use crate::disk;
 use crate::maintenance::Maintenance;
@@ -110,16 +110,27 @@ pub fn open_store(config: &Config) -> anyhow::Result<(Store, OpenReport)> {
 }
 
 fn store_options(config: &Config, clock: Arc<dyn Clock>, disk: Arc<dyn Disk>) -> anyhow::Result<bongsu_tsdb::Options> {
-    let of_tenant =
-        |(id, tenant): (&TenantId, &TenantConfig)| (id.clone(), store_limits(&tenant.limits.over(&config.limits)));
+    let of_tenant = |(id, tenant): (&TenantId, &TenantConfig)| {
+        let limits = bongsu_tsdb::Limits {
+            pairs: tenant.ha.as_ref().or(config.ha.as_ref()).and_then(Ha::pairs),
+            interval_ms: tenant.dedup_interval.unwrap_or(config.dedup_interval).as_ms(),
+            ..store_limits(&tenant.limits.over(&config.limits))
+        };
+        (id.clone(), limits)
+    };
     Ok(bongsu_tsdb::Options {
         bucket: config.store.options()?,
         retention_ms: config.retention.as_ms(),
         retention_bytes: config.retention_size.map(bongsu_config::ByteSize::as_bytes),
         retention_rules: retention_rules(&config.retention_rules),
         tenant_retention: config.tenants.iter().map(|(id, tenant)| (id.clone(), tenant_retention(tenant))).collect(),
-        limits: store_limits(&config.limits),
+        limits: bongsu_tsdb::Limits {
+            pairs: config.ha.as_ref().and_then(Ha::pairs),
+            interval_ms: config.dedup_interval.as_ms(),
+            ..store_limits(&config.limits)
+        },
         tenant_limits: config.tenants.iter().map(of_tenant).collect(),
+        merge_pace: config.merges.pace(),
         clock,
         disk,
         ..bongsu_tsdb::Options::new(&config.data)

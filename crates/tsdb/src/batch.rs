@@ -30,6 +30,8 @@ pub(crate) struct Batch {
     starts: Starts,
     exemplars: Vec<Exemplar>,
     pub(crate) metadata: Vec<(String, MetricMetadata)>,
+    /// What is taken is not what came, and has to be encoded anew.
+    pub(crate) is_changed: bool,
     /// Exemplars that are not taken, whatever the store has.
     pub(crate) dropped_exemplars: u64,
     /// Memory behind histograms, exemplars and metadata.
@@ -46,6 +48,8 @@ pub(crate) struct BatchSeries {
     span_len: u32,
     /// The number in the table, once resolved; [`NO_SLOT`] when refused.
     pub(crate) id: u32,
+    /// Not taken, and not to be resolved.
+    pub(crate) is_left_out: bool,
     ends: Ends,
 }
 
@@ -98,7 +102,7 @@ impl Batch {
         self.starts.clear();
         self.exemplars.clear();
         self.metadata.clear();
-        (self.dropped_exemplars, self.heap_bytes) = (0, 0);
+        (self.dropped_exemplars, self.heap_bytes, self.is_changed) = (0, 0, false);
         (self.min_ms, self.max_ms) = (i64::MAX, i64::MIN);
     }
 
@@ -118,6 +122,24 @@ impl Batch {
             Some(start) => &self.rewritten[start..start + len],
             None => &self.decoded[series.span_start..series.span_start + len],
         }
+    }
+
+    /// Takes one of the series out. Returns how many samples it has.
+    pub(crate) fn leave_out(&mut self, place: usize) -> u64 {
+        self.series[place].is_left_out = true;
+        self.is_changed = true;
+        self.sample_count(place)
+    }
+
+    /// Takes a label out of one of the series.
+    pub(crate) fn drop_label(&mut self, place: usize, name: &str) {
+        let series = self.series[place];
+        let mut kept = Vec::with_capacity(series.span_len as usize);
+        span::encode(span::pairs(self.span(&series)).filter(|pair| pair.0 != name), &mut kept);
+        self.series[place].span_start = self.decoded.len() + self.rewritten.len();
+        self.series[place].span_len = kept.len() as u32;
+        self.rewritten.extend_from_slice(&kept);
+        self.is_changed = true;
     }
 
     /// Samples of both kinds of all series.

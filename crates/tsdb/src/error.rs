@@ -134,11 +134,13 @@ pub enum RejectReason {
     RateLimit,
     /// A new tenant beyond [`crate::Limits::tenants_max`].
     TenantLimit,
+    /// A cluster of replicas beyond [`crate::Pairs::clusters_max`].
+    TooManyClusters,
 }
 
 impl RejectReason {
     /// All of them.
-    pub const ALL: [Self; 12] = [
+    pub const ALL: [Self; 13] = [
         Self::SampleTooOld,
         Self::SampleTooFarInFuture,
         Self::InvalidHistogram,
@@ -151,6 +153,7 @@ impl RejectReason {
         Self::SeriesLimit,
         Self::RateLimit,
         Self::TenantLimit,
+        Self::TooManyClusters,
     ];
 
     /// The word for metrics and messages.
@@ -169,6 +172,7 @@ impl RejectReason {
             Self::SeriesLimit => "series_limit",
             Self::RateLimit => "rate_limit",
             Self::TenantLimit => "tenant_limit",
+            Self::TooManyClusters => "too_many_clusters",
         }
     }
 

@@ -6,6 +6,7 @@
 //! two samples with the same time the later one counts. A block on disk that could not be opened stays apart: the name of a
 //! merged block must not cover it, as the next start would take it for replaced.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
@@ -14,6 +15,8 @@ use bongsu_model::Labels;
 
 use crate::blocks::{BlockName, StoredBlock};
 use crate::error::Error;
+use crate::options::MergePace;
+use crate::pace::Pacer;
 use crate::partition::Partition;
 use crate::retention::trim;
 use crate::store::Inner;
@@ -53,7 +56,8 @@ impl Inner {
             let trim = || self.plan_trim(&tenant, &blocks, now_ms);
             let Some(plan) = plan(&blocks, &tenant.unopened, now_ms).or_else(trim) else { continue };
             let is_stopped = || is_stopped() || tenant.is_leaving.load(Ordering::Relaxed);
-            return match self.carry_out(&tenant, &plan, now_ms, &is_stopped) {
+            let pacer = Pacer::new(&self.rests, self.options.merge_pace, blocks_of_day(&blocks, plan.partition));
+            return match self.carry_out(&tenant, &plan, now_ms, &pacer, &is_stopped) {
                 Err(Error::Block(bongsu_block::Error::Cancelled { .. })) => Ok(false),
                 outcome => outcome.inspect_err(|_| plan.put_off(now_ms)).map(|()| true),
             };
@@ -61,7 +65,14 @@ impl Inner {
         Ok(false)
     }
 
-    fn carry_out(&self, tenant: &Tenant, plan: &Plan, now_ms: i64, is_stopped: &dyn Fn() -> bool) -> Result<(), Error> {
+    fn carry_out(
+        &self,
+        tenant: &Tenant,
+        plan: &Plan,
+        now_ms: i64,
+        pacer: &Pacer<'_>,
+        is_stopped: &dyn Fn() -> bool,
+    ) -> Result<(), Error> {
         // What cannot be deleted still is no reason not to merge.
         let _ = tenant.sweep();
         let name = name_of(plan.partition, &plan.inputs);
@@ -71,7 +82,9 @@ impl Inner {
         let first_ms = plan.inputs.iter().map(|input| input.block.meta().min_time_ms).min().unwrap_or(i64::MAX);
         let may_be_over = first_ms < expiry.whole_from_ms();
         let disk = Arc::clone(&self.files.0);
-        let options = WriteOptions { effort, level: plan.level, start_ms_min, disk, ..WriteOptions::default() };
+        let interval_ms = self.options.limits_of(&tenant.id).interval_ms;
+        let options =
+            WriteOptions { effort, level: plan.level, start_ms_min, interval_ms, disk, ..WriteOptions::default() };
         let inputs: Vec<_> = plan.inputs.iter().map(|stored| Arc::clone(&stored.block)).collect();
         let tombstones = Arc::clone(&tenant.state.read().tombstones);
         let deleted: Vec<_> = plan.inputs.iter().map(|stored| Deleted::of(&tombstones, stored)).collect();
@@ -85,7 +98,11 @@ impl Inner {
             ranges
         };
         let path = tenant.dir.join(name.to_string());
-        let sealed = bongsu_block::merge_without(&inputs, &path, options, &removed, is_stopped)?;
+        let is_cancelled = || {
+            pacer.rest(|| progress.done_bytes(), is_stopped);
+            is_stopped()
+        };
+        let sealed = bongsu_block::merge_without(&inputs, &path, options, &removed, &is_cancelled)?;
         let _leaving = self.leaving.lock();
         if tombstones::are_missed(&tombstones, &tenant.state.read().tombstones, &plan.inputs, name) {
             // Deleted meanwhile: the same merge is done again, without the samples. Under its name, this one would bring
@@ -95,6 +112,7 @@ impl Inner {
         let merged = self.put_in_place(tenant, &plan.inputs, name, sealed)?;
         tenant.replace(&plan.inputs, merged);
         self.counters.merges.add(1);
+        self.counters.merged_bytes.add(plan.inputs.iter().map(|input| input.size_bytes()).sum());
         // The file of a block that was rewritten alone has been replaced by the new one.
         plan.inputs.iter().filter(|input| input.name != name).for_each(|input| tenant.discard(&input.path));
         self.files.sync_dir(&tenant.dir)
@@ -129,7 +147,9 @@ impl Inner {
         let (partition, level) = (block.name.partition, block.block.meta().level);
         let plan = Plan { partition, inputs: vec![Arc::clone(block)], level };
         let is_stopped = || self.merges_stopped.load(Ordering::Relaxed);
-        self.carry_out(tenant, &plan, self.options.clock.now_ms(), &is_stopped)
+        // Somebody waits for it.
+        let pacer = Pacer::new(&self.rests, MergePace::unbounded(), 1);
+        self.carry_out(tenant, &plan, self.options.clock.now_ms(), &pacer, &is_stopped)
     }
 }
 
@@ -148,6 +168,25 @@ impl StoredBlock {
         // A clock that was set back must not put it off for long.
         now_ms < not_before_ms && now_ms.saturating_add(RETRY_MS) >= not_before_ms
     }
+}
+
+/// How many blocks lie in the day of a partition.
+fn blocks_of_day(blocks: &[Arc<StoredBlock>], partition: Partition) -> usize {
+    let day = partition.day();
+    blocks.iter().filter(|block| block.name.partition.day() == day).count()
+}
+
+/// The most blocks that a read of one moment meets: those of its two hours and of its day.
+pub(crate) fn blocks_met_max(blocks: &[Arc<StoredBlock>]) -> usize {
+    let mut by_partition: BTreeMap<Partition, usize> = BTreeMap::new();
+    for block in blocks {
+        *by_partition.entry(block.name.partition).or_default() += 1;
+    }
+    let of_day = |partition: Partition| by_partition.get(&partition.day()).copied().unwrap_or(0);
+    let met = |(partition, count): (&Partition, &usize)| {
+        if *partition == partition.day() { *count } else { count + of_day(*partition) }
+    };
+    by_partition.iter().map(met).max().unwrap_or(0)
 }
 
 impl Plan {

@@ -32,6 +32,8 @@ pub struct Options {
     pub limits: Limits,
     /// The bounds of tenants that have their own, in place of `limits`.
     pub tenant_limits: HashMap<TenantId, Limits>,
+    /// How fast merges go.
+    pub merge_pace: MergePace,
     /// The write-ahead log's own options.
     pub log: bongsu_log::Options,
     /// The file system, of the log too: [`Store::open`](crate::Store::open) hands it on.
@@ -57,6 +59,7 @@ impl Options {
             flush_head_bytes: 512 << 20,
             limits: Limits::default(),
             tenant_limits: HashMap::new(),
+            merge_pace: MergePace::unbounded(),
             log: bongsu_log::Options::default(),
             disk: Arc::new(OsDisk),
             bucket: None,
@@ -90,7 +93,55 @@ pub struct TenantRetention {
     pub retention_rules: Vec<RetentionRule>,
 }
 
-/// What a tenant may use. Requests within the bounds are kept when a lower bound comes later: limits meet new data only.
+/// How fast merges in the background go. Those that somebody waits for go as fast as they can.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct MergePace {
+    /// The part of one core that they may take, up to 1.
+    pub cpu_share: f64,
+    /// Bytes that they may read and write per second. No bound without.
+    pub bytes_per_second: Option<u64>,
+    /// Blocks of one day of a tenant beyond which they go as fast as they can: a read meets all that lie in its time.
+    pub blocks_max: usize,
+}
+
+impl MergePace {
+    /// As fast as they can.
+    #[must_use]
+    pub fn unbounded() -> Self {
+        Self { cpu_share: 1.0, bytes_per_second: None, blocks_max: usize::MAX }
+    }
+
+    pub(crate) fn is_unbounded(self) -> bool {
+        self.cpu_share >= 1.0 && self.bytes_per_second.is_none()
+    }
+}
+
+/// Pairs of senders that send the same series, each with the value of a label for itself.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Pairs {
+    /// The label that a pair has in common.
+    pub cluster_label: String,
+    /// The label that tells the two apart; it is dropped.
+    pub replica_label: String,
+    /// After how long a silence of the one the other one is listened to, milliseconds.
+    pub failover_ms: i64,
+    /// Clusters of one tenant; the samples of more are refused.
+    pub clusters_max: usize,
+}
+
+impl Default for Pairs {
+    /// As in Mimir.
+    fn default() -> Self {
+        Self {
+            cluster_label: "cluster".to_owned(),
+            replica_label: "__replica__".to_owned(),
+            failover_ms: 30_000,
+            clusters_max: 100,
+        }
+    }
+}
+
+/// What a tenant may use, and how its samples are taken. Requests within the bounds are kept when a lower bound comes later: limits meet new data only.
 #[derive(Clone, Debug)]
 pub struct Limits {
     /// Series in memory: those with samples since the last flush and some that fell idle lately.
@@ -112,6 +163,11 @@ pub struct Limits {
     pub samples_per_second_max: Option<f64>,
     /// Samples that may come at once on top of that, after a pause.
     pub samples_burst_max: f64,
+    /// Of pairs of senders one is listened to. Without, everyone is, and all labels are kept.
+    pub pairs: Option<Pairs>,
+    /// Reads and merges keep the last sample of each interval of a series alone, milliseconds; 0 keeps all. For pairs of senders
+    /// without a label that tells them apart.
+    pub interval_ms: i64,
     /// Exemplars in memory, the newest ones; 0 keeps none.
     pub exemplars_per_tenant_max: usize,
     /// Metrics with metadata; more are not remembered.
@@ -132,6 +188,8 @@ impl Default for Limits {
             past_ms_max: None,
             samples_per_second_max: None,
             samples_burst_max: 1e6,
+            pairs: None,
+            interval_ms: 0,
             exemplars_per_tenant_max: 100_000,
             metadata_per_tenant_max: 100_000,
             tenants_max: 10_000,

@@ -90,6 +90,11 @@ impl Running {
 }
 
 impl Begun<'_> {
+    /// As in [`MergeProgress`].
+    pub(crate) fn done_bytes(&self) -> u64 {
+        self.running.progress().done_bytes
+    }
+
     /// One more series of one of the blocks is being merged.
     pub(crate) fn next_series(&self) {
         self.running.done_series.fetch_add(1, Ordering::Relaxed);

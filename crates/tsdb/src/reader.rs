@@ -3,6 +3,7 @@
 mod cardinality;
 mod labels;
 mod select;
+mod thinned;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -14,6 +15,7 @@ use bongsu_model::{
 use crate::exemplars::matches_any;
 use crate::store::Inner;
 use select::Selected;
+use thinned::Thinned;
 
 pub use cardinality::{Counted, HeadStats};
 
@@ -95,7 +97,11 @@ impl Reader {
 
 impl Source for Reader {
     fn select(&self, selection: &Selection) -> Result<Box<dyn SeriesSet + '_>, SourceError> {
-        Ok(Box::new(self.selected(selection)?))
+        let selected = self.selected(selection)?;
+        match self.inner.options.limits_of(&self.tenant).interval_ms {
+            0 => Ok(Box::new(selected)),
+            interval_ms => Ok(Box::new(Thinned { inner: selected, interval_ms })),
+        }
     }
 }
 

@@ -33,6 +33,8 @@ pub(crate) struct Counters {
     pub(crate) flushes: Counter,
     pub(crate) flush_failures: Counter,
     pub(crate) merges: Counter,
+    pub(crate) merged_bytes: Counter,
+    pub(crate) duplicates: Counter,
     pub(crate) dropped_blocks: Counter,
 }
 
@@ -62,6 +64,18 @@ pub struct Stats {
     pub flush_failures: u64,
     /// Merges done.
     pub merges: u64,
+    /// Bytes of the blocks that they read.
+    pub merged_bytes: u64,
+    /// How long merges have rested to leave the machine to others, milliseconds.
+    pub merges_rested_ms: u64,
+    /// Samples not taken because another replica of their sender is listened to.
+    pub duplicates: u64,
+    /// Clusters of replicas of which one is listened to.
+    pub clusters: usize,
+    /// Times that another replica took the place of a silent one.
+    pub replica_changes: u64,
+    /// The most blocks of one tenant that a read of one moment may meet: its two hours' and its day's.
+    pub blocks_met_max: usize,
     /// Blocks deleted by retention.
     pub dropped_blocks: u64,
     /// Tenants.
@@ -130,6 +144,8 @@ impl Counters {
             flushes: self.flushes.get(),
             flush_failures: self.flush_failures.get(),
             merges: self.merges.get(),
+            merged_bytes: self.merged_bytes.get(),
+            duplicates: self.duplicates.get(),
             dropped_blocks: self.dropped_blocks.get(),
             ..Stats::default()
         }

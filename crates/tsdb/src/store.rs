@@ -15,7 +15,9 @@ use crate::departure::{self, Departure};
 use crate::error::{Error, Rejected, Rejections, WriteError, WriteErrorKind};
 use crate::files::Files;
 use crate::flush::FlushNumbers;
+use crate::merge::blocks_met_max;
 use crate::options::{Limits, Options};
+use crate::pace::Rests;
 use crate::progress::CurrentMerge;
 use crate::reader::Reader;
 use crate::record::{self, Protocol, RecordHeader};
@@ -53,6 +55,7 @@ pub(crate) struct Inner {
     /// One merge at a time.
     pub(crate) merging: Mutex<()>,
     pub(crate) current_merge: CurrentMerge,
+    pub(crate) rests: Rests,
     /// Held while blocks leave, by retention or for a merged one, but not while the merged one is written.
     pub(crate) leaving: Mutex<()>,
     /// Held while a list of tombstones changes.
@@ -96,6 +99,8 @@ pub struct Written {
     pub exemplars: u64,
     /// Exemplars not taken because their series has a newer one.
     pub out_of_order_exemplars: u64,
+    /// Samples not taken because another replica of the sender is listened to.
+    pub duplicates: u64,
     /// What was not taken.
     pub rejected: Option<Rejected>,
     /// Done when the request is durable; `None` when nothing of it was taken.
@@ -170,6 +175,7 @@ impl Store {
             flushing: Mutex::new(flushing),
             merging: Mutex::new(()),
             current_merge: CurrentMerge::default(),
+            rests: Rests::default(),
             leaving: Mutex::new(()),
             deleting: Mutex::new(()),
             departures: Mutex::new(departures.unwrap_or_default()),
@@ -208,11 +214,12 @@ impl Store {
         self.inner.flush()
     }
 
-    /// Merges until nothing is left to merge. Returns how many merges were done.
+    /// Merges until nothing is left to merge, as fast as can be. Returns how many merges were done.
     ///
     /// # Errors
     /// When a block cannot be read or written; the blocks stay as they were.
     pub fn merge(&self) -> Result<usize, Error> {
+        let _hurry = self.inner.rests.hurry();
         let mut count = 0;
         while self.merge_once()? {
             count += 1;
@@ -312,16 +319,17 @@ impl Inner {
         let _open = self.gate.read();
         let founding = self.tenants.get(tenant).is_none().then(|| self.tenants.founding.lock());
         let refused = |error: &WriteError| self.counters.count_refused(error);
-        let tenant = self.admit(tenant, batch.samples_total(), now_ms).inspect_err(refused)?;
+        let (tenant, duplicates) = self.admit(tenant, batch, now_ms, &mut rejections).inspect_err(refused)?;
+        self.counters.duplicates.add(duplicates);
         let turn = tenant.turn.lock();
         tenant.resolve(batch, Some(limits), &mut rejections);
         batch.refuse_expired(&hidden, &mut rejections);
         self.counters.count_rejected(&rejections);
         if batch.taken().next().is_none() && batch.metadata.is_empty() {
             self.counters.dropped_exemplars.add(batch.dropped_exemplars);
-            return Ok(Written { rejected: rejections.finish(), ..Written::default() });
+            return Ok(Written { duplicates, rejected: rejections.finish(), ..Written::default() });
         }
-        let commit = if rejections.is_empty() {
+        let commit = if rejections.is_empty() && !batch.is_changed {
             let header = RecordHeader::new(protocol, now_ms, &tenant.id);
             self.log.append(&[header.as_bytes(), body])?.1
         } else {
@@ -338,14 +346,24 @@ impl Inner {
         self.counters.count_applied(&applied);
         let Applied { samples, histograms, exemplars, out_of_order_exemplars, .. } = applied;
         let (rejected, commit) = (rejections.finish(), Some(commit));
-        Ok(Written { samples, histograms, exemplars, out_of_order_exemplars, rejected, commit })
+        Ok(Written { samples, histograms, exemplars, out_of_order_exemplars, duplicates, rejected, commit })
     }
 
     /// The tenant of a request, if there is room for it and its rate allows for so many samples.
-    fn admit(&self, id: &TenantId, samples: u64, now_ms: i64) -> Result<Arc<Tenant>, WriteError> {
+    /// Leaves out what another replica of the sender has sent, and tells how many samples these are.
+    fn admit(
+        &self,
+        id: &TenantId,
+        batch: &mut Batch,
+        now_ms: i64,
+        rejections: &mut Rejections,
+    ) -> Result<(Arc<Tenant>, u64), WriteError> {
+        let (limits, samples) = (self.options.limits_of(id), batch.samples_total());
         let tenant = self.tenants.for_write(id, &self.options, samples)?;
-        tenant.rate.lock().take(samples, self.options.limits_of(id), now_ms)?;
-        Ok(tenant)
+        let elect = |pairs| tenant.elections.lock().apply(batch, pairs, now_ms, rejections);
+        let duplicates = limits.pairs.as_ref().map_or(0, elect);
+        tenant.rate.lock().take(samples - duplicates, limits, now_ms)?;
+        Ok((tenant, duplicates))
     }
 
     /// Refuses writes while flushes fail or fall far behind, rather than fill memory and disk.
@@ -417,12 +435,17 @@ impl Inner {
             stats.head_bytes += state.head.bytes;
             stats.held_exemplars += tenant.exemplars.lock().len();
             stats.blocks += state.blocks.len();
+            stats.blocks_met_max = stats.blocks_met_max.max(blocks_met_max(&state.blocks));
+            let elections = tenant.elections.lock();
+            stats.clusters += elections.len();
+            stats.replica_changes += elections.changes;
             for block in state.blocks.iter() {
                 stats.block_bytes += block.size_bytes();
                 stats.block_samples += block.block.meta().sample_count;
             }
         }
         stats.bucket = self.bucket_stats();
+        stats.merges_rested_ms = self.rests.rested_ms();
         stats.log_bytes = self.log.size_bytes();
         stats.log_syncs = self.log.stats().syncs;
         stats

@@ -14,6 +14,7 @@ use crate::blocks::{self, BlockName, StoredBlock};
 use crate::error::{Error, Rejections};
 use crate::exemplars::{self, Added, Exemplars};
 use crate::files::Files;
+use crate::ha::Elections;
 use crate::head::{Frozen, Head};
 use crate::lateness::Lateness;
 use crate::metadata::{self, MetadataMap};
@@ -39,6 +40,8 @@ pub(crate) struct Tenant {
     pub(crate) turn: Mutex<()>,
     /// How many samples may come now.
     pub(crate) rate: Mutex<Bucket>,
+    /// Which of pairs of senders are listened to.
+    pub(crate) elections: Mutex<Elections>,
     pub(crate) state: RwLock<State>,
     pub(crate) metadata: Mutex<MetadataMap>,
     pub(crate) exemplars: Mutex<Exemplars>,
@@ -109,9 +112,22 @@ impl Tenant {
         let (metadata, exemplars) = (Mutex::new(metadata), Mutex::new(exemplars));
         let (files, turn, state, unopened) = (files.clone(), Mutex::new(()), RwLock::new(state), found.unopened);
         let (lateness, leftovers, is_leaving) = (Lateness::default(), Mutex::default(), AtomicBool::new(false));
-        let rate = Mutex::new(Bucket::default());
-        let tenant =
-            Self { id, dir, files, turn, rate, state, metadata, exemplars, lateness, leftovers, unopened, is_leaving };
+        let (rate, elections) = (Mutex::new(Bucket::default()), Mutex::default());
+        let tenant = Self {
+            id,
+            dir,
+            files,
+            turn,
+            rate,
+            elections,
+            state,
+            metadata,
+            exemplars,
+            lateness,
+            leftovers,
+            unopened,
+            is_leaving,
+        };
         Ok((tenant, last_flush))
     }
 
@@ -146,6 +162,9 @@ impl Tenant {
         let (mut previous, mut added_bytes) = (NO_SLOT, 0);
         for place in 0..batch.series.len() {
             let series = batch.series[place];
+            if series.is_left_out {
+                continue;
+            }
             let span = batch.span(&series);
             let slot = match table.find(previous, span) {
                 Some(slot) => Ok(slot),
@@ -189,7 +208,8 @@ impl Tenant {
             drop(appender);
             if applied.samples + applied.histograms > 0 {
                 state.head.cover(batch.min_ms, batch.max_ms, received_ms);
-                self.lateness.changed(batch.min_ms);
+                // A sample hides those before it in its interval.
+                self.lateness.changed(batch.min_ms.saturating_sub(limits.interval_ms));
             }
         }
         if has_exemplars {

@@ -6,8 +6,8 @@ use bongsu_config::{ByteSize, Duration};
 use bongsu_model::TenantId;
 use serde::{Deserialize, Deserializer, de};
 
-use super::Limits;
 use super::keeping::{RetentionRule, rules_yaml};
+use super::{Ha, Limits};
 use crate::describe::quoted;
 
 /// What is different for one tenant.
@@ -22,6 +22,10 @@ pub struct TenantConfig {
     pub retention_rules: Vec<RetentionRule>,
     /// Bounds in place of those of all tenants.
     pub limits: TenantLimits,
+    /// In place of the section `ha` of all tenants.
+    pub ha: Option<Ha>,
+    /// In place of the `dedup_interval` of all tenants.
+    pub dedup_interval: Option<Duration>,
 }
 
 impl TenantConfig {
@@ -33,6 +37,8 @@ impl TenantConfig {
         if !self.retention_rules.is_empty() {
             settings.push(("retention_rules", rules_yaml(&self.retention_rules)));
         }
+        settings.extend(self.ha.as_ref().map(|ha| ("ha", ha.yaml())));
+        settings.extend(self.dedup_interval.map(|interval| ("dedup_interval", interval.to_string())));
         let limits: Vec<_> = self.limits.settings().iter().map(|(key, value)| format!("{key}: {value}")).collect();
         if !limits.is_empty() {
             settings.push(("limits", format!("{{{}}}", limits.join(", "))));

@@ -131,7 +131,13 @@ impl Walk<'_> {
 
     fn push_series(&mut self, span_start: usize, span_len: usize) {
         let ends = self.batch.ends();
-        self.batch.series.push(BatchSeries { span_start, span_len: span_len as u32, id: NO_SLOT, ends });
+        self.batch.series.push(BatchSeries {
+            span_start,
+            span_len: span_len as u32,
+            id: NO_SLOT,
+            is_left_out: false,
+            ends,
+        });
     }
 
     fn add_metadata(&mut self, metric: &str, metadata: MetricMetadata) {
