@@ -202,6 +202,10 @@ impl Inner {
         let mut receipts = Vec::new();
         for departure in &mut under_way {
             departure.clear(&self.files, &self.options.dir.join("tenants"))?;
+            // Remembered before a new tenant of the name can come: what is tried again must not delete that one's files.
+            let mut known = self.departures.lock();
+            known.iter_mut().filter(|other| other.note == departure.note).for_each(|it| it.receipt.is_cleared = true);
+            drop(known);
             self.tenants.cleared(&departure.receipt.tenant);
             if self.log.start().0 < departure.receipt.log_position {
                 self.flush()?;

@@ -257,6 +257,9 @@ impl Life {
     /// Whether something was done. It fails when something is wrong only.
     fn succeeds<T, E: std::fmt::Display>(&self, outcome: Result<T, E>) -> bool {
         if let Err(error) = &outcome {
+            if std::env::var_os("BONGSU_SIM_TRACE").is_some() {
+                println!("{:>15} {error}", "");
+            }
             // Maintenance ends a deletion that was interrupted; until then writes are refused.
             let is_leaving = self.is_leaving && error.to_string().ends_with("is being deleted");
             let is_troubled = self.trouble != Trouble::None || self.disk.is_off() || is_leaving;
