@@ -104,7 +104,10 @@ pub trait Disk: Send + Sync + Debug {
         }
         match self.create_dir(dir) {
             Err(source) if source.kind() != io::ErrorKind::AlreadyExists || !dir.is_dir() => Err(source),
-            _ => self.sync_dir(parent.unwrap_or(Path::new("."))),
+            _ => self.sync_dir(parent.unwrap_or(Path::new("."))).inspect_err(|_| {
+                // Found there the next time, it would be taken for durable.
+                let _ = self.remove_dir(dir);
+            }),
         }
     }
 }

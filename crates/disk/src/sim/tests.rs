@@ -98,6 +98,9 @@ fn faults_come_when_they_are_told_to() {
     disk.remove(&dir.path().join("a")).unwrap();
     write_file(&disk, &dir.path().join("b"), b"1234").unwrap();
     disk.heal();
+    disk.fail_after(1, Fault::Error);
+    let made = dir.path().join("d");
+    assert!(disk.create_dir_all(&made).is_err() && !made.exists(), "what is not durable is not there");
     disk.fail_after(0, Fault::PowerCut);
     assert!(disk.sync_dir(dir.path()).is_err() && disk.create(&dir.path().join("c")).is_err() && disk.is_off());
     disk.restart(0).unwrap();
