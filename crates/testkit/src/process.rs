@@ -84,6 +84,20 @@ impl Server {
         let _ = self.child.wait();
     }
 
+    /// Waits until it has ended by itself, but not for longer than this. Returns whether it has.
+    pub fn wait_end(&mut self, timeout: Duration) -> bool {
+        let begun = Instant::now();
+        loop {
+            if self.child.try_wait().is_ok_and(|status| status.is_some()) {
+                return true;
+            }
+            if begun.elapsed() > timeout {
+                return false;
+            }
+            thread::sleep(POLL.min(timeout));
+        }
+    }
+
     /// SIGTERM, and waits for the end: the exit code, if it exited by itself.
     ///
     /// # Errors
