@@ -3,6 +3,7 @@
 //! ```text
 //! push/   remote_write in: four paths, one handler
 //! prom/   Prometheus' read API, at /api/v1 and /prometheus/api/v1
+//! exchange/ import and export, as VictoriaMetrics has them
 //! admin   operators' actions
 //! cors    pages of other origins
 //! health  /-/ready, /-/healthy, /metrics
@@ -16,6 +17,7 @@ mod admin;
 mod cache;
 mod cors;
 mod error;
+mod exchange;
 mod health;
 mod metrics;
 mod page;
@@ -41,7 +43,7 @@ pub use state::{Api, ApiLimits, ApiOptions, BuildInfo, ServerInfo};
 
 /// All routes over one state.
 pub fn router(api: Arc<Api>) -> Router {
-    let v1 = Router::new().merge(prom::routes()).merge(admin::routes());
+    let v1 = Router::new().merge(prom::routes()).merge(exchange::routes()).merge(admin::routes());
     let pushes = ["/api/v1/push", "/api/v1/write", "/api/v1/metrics/write", "/api/v1/receive"];
     let mut router = Router::new()
         .nest("/prometheus/api/v1", v1.clone())

@@ -98,6 +98,8 @@ pub(crate) fn handler_of(path: &str) -> &'static str {
         Some("metadata") => "metadata",
         Some("status") => "status",
         Some("cardinality") => "cardinality",
+        Some("import") => "import",
+        Some("export") => "export",
         Some("admin") => "admin",
         Some(_) => "api_other",
         None if path.starts_with("/-/") => "health",

@@ -91,7 +91,7 @@ fn json_response(body: String) -> Response {
 }
 
 /// Runs engine work in a slot of the query queue. The work keeps the slot until it ends, also when its client has gone.
-async fn queued<T: Send + 'static>(
+pub(crate) async fn queued<T: Send + 'static>(
     api: &Arc<Api>,
     tenant: &TenantId,
     timeout: Duration,

@@ -9,6 +9,7 @@ use std::time::Duration;
 use bongsu_testkit::centre::Centre;
 use bongsu_testkit::client::{Http, percent_encode};
 use bongsu_testkit::process::{Server, free_port, installed};
+use bongsu_testkit::wait::wait_for;
 use serde_json::Value;
 
 const BONGSU: &str = env!("CARGO_BIN_EXE_bongsu");
@@ -211,6 +212,145 @@ fn blocks_of_prometheus_answer_the_same_after_the_import() {
     bongsu(&[&["import", "prometheus", path, "--start", &cut.to_string()][..], &to].concat());
     let centre = Centre::start(Path::new(BONGSU), &offline, &[]);
     compare(&prometheus.url, &centre.url, QUERIES, last);
+}
+
+/// Lines with odd labels, odd values and many samples. Debian's VictoriaMetrics knows no infinities yet.
+fn json_lines(last_ms: i64) -> Vec<String> {
+    let times =
+        |count: i64| (0..count).map(|n| (last_ms - (count - n) * 15_000).to_string()).collect::<Vec<_>>().join(",");
+    let line = |metric: &str, values: &[&str]| {
+        let times = times(values.len() as i64);
+        format!("{{\"metric\":{{{metric}}},\"values\":[{}],\"timestamps\":[{times}]}}", values.join(","))
+    };
+    let long: Vec<String> = (0..3_000).map(|n| format!("{}", f64::from(n) / 8.0)).collect();
+    let long: Vec<&str> = long.iter().map(String::as_str).collect();
+    vec![
+        line(r#""__name__":"up","job":"a","zone":"ü \"x\"""#, &["1", "0", "1"]),
+        line(r#""__name__":"odd""#, &["0.5", "0.000001", "-1e9", "-12.25"]),
+        line(r#""__name__":"long","n":"1""#, &long),
+    ]
+}
+
+fn sorted_lines(text: &str) -> Vec<String> {
+    let mut lines: Vec<String> = text.lines().map(str::to_owned).collect();
+    lines.sort();
+    lines
+}
+
+const EVERYTHING: &str = "match%5B%5D=%7B__name__!%3D%22%22%7D";
+
+/// All lines that a server exports.
+#[track_caller]
+fn exported(url: &str, more: &str) -> Vec<String> {
+    let answer = Http::default().get(&format!("{url}/api/v1/export?{EVERYTHING}{more}"), &[]).unwrap();
+    assert_eq!(answer.status, 200, "{}", answer.body);
+    sorted_lines(&answer.body)
+}
+
+#[track_caller]
+fn post(url: &str, headers: &[(&str, &str)], body: &[u8]) -> (u16, String) {
+    let answer = Http::default().post(url, headers, body).unwrap();
+    (answer.status, answer.body)
+}
+
+fn start_victoria(dir: &Path) -> (Server, String) {
+    let address = format!("127.0.0.1:{}", free_port().unwrap());
+    let mut command = Command::new("victoria-metrics");
+    command.arg(format!("-storageDataPath={}", dir.display())).arg(format!("-httpListenAddr={address}"));
+    command.args(["-retentionPeriod=12", "-search.latencyOffset=0s"]);
+    let mut process = Server::spawn(&mut command, &dir.with_extension("log")).unwrap();
+    process.wait_ready(&address, "/health", Duration::from_secs(30)).unwrap();
+    (process, format!("http://{address}"))
+}
+
+#[test]
+fn victoria_metrics_lines_come_in_and_go_back_as_they_were() {
+    if !need(&["victoria-metrics"]) {
+        return;
+    }
+    let dir = tempfile::tempdir().unwrap();
+    let lines = json_lines(two_hours_ago() * 1_000).join("\n");
+    let (_victoria, url) = start_victoria(&dir.path().join("victoria"));
+    assert_eq!(post(&format!("{url}/api/v1/import"), &[], lines.as_bytes()).0, 204);
+    post(&format!("{url}/internal/force_flush"), &[], b"");
+    let theirs = wait_for("the lines", Duration::from_secs(20), || {
+        let lines = exported(&url, "");
+        (lines.len() == 3).then_some(lines)
+    });
+
+    // By the command from the running server, and over HTTP from what it exports.
+    let (data, start) = (dir.path().join("a"), (two_hours_ago() - 90_000).to_string());
+    let centre = Centre::start(Path::new(BONGSU), &data, &[]);
+    let report = bongsu(&["import", "victoria", &url, "--start", &start, "--to", &centre.url, "--step", "12h"]);
+    assert!(report.contains("3,007 samples of 3,007"), "{report}");
+    assert_eq!(exported(&centre.url, ""), theirs);
+    let (status, text) =
+        post(&format!("{}/api/v1/import", centre.url), &[("x-scope-orgid", "b")], theirs.join("\n").as_bytes());
+    assert_eq!((status, text.as_str()), (204, ""));
+    let file = dir.path().join("b.jsonl.gz");
+    let query = [
+        "--match",
+        "{__name__!=\"\"}",
+        "--tenant",
+        "b",
+        "-o",
+        file.to_str().unwrap(),
+        "--max-rows-per-line",
+        "1000000",
+    ];
+    bongsu(&[&["export", "jsonl", "--from", &centre.url][..], &query].concat());
+
+    // And back, compressed, into another one.
+    let (_victoria, url) = start_victoria(&dir.path().join("again"));
+    let packed = std::fs::read(&file).unwrap();
+    assert_eq!(post(&format!("{url}/api/v1/import"), &[("content-encoding", "gzip")], &packed).0, 204);
+    post(&format!("{url}/internal/force_flush"), &[], b"");
+    let back = wait_for("the lines", Duration::from_secs(20), || {
+        let lines = exported(&url, "");
+        (lines.len() == 3).then_some(lines)
+    });
+    assert_eq!(back, theirs);
+}
+
+#[test]
+fn the_http_routes_keep_what_is_good_and_tell_the_rest() {
+    let dir = tempfile::tempdir().unwrap();
+    let centre = Centre::start(Path::new(BONGSU), &dir.path().join("data"), &["--retention", "100y"]);
+    let to = |path: &str, body: &[u8]| post(&format!("{}/api/v1/{path}", centre.url), &[], body);
+    let text = "# TYPE a counter\na_total{x=\"1\"} 5 1000\nbad line\na_total{x=\"1\"} 7 2000\n";
+    let (status, told) = to("import/prometheus?extra_label=site=s1", text.as_bytes());
+    assert_eq!(status, 400);
+    assert!(told.starts_with("1 lines were not understood; the first: line 3: "), "{told}");
+    assert!(told.ends_with("2 samples of the request were kept\n"), "{told}");
+    assert_eq!(to("import/prometheus?timestamp=3000", b"b 1\n"), (204, String::new()));
+    assert_eq!(to("import/csv?format=2:metric:c,1:label:zone,3:time:unix_s", b"z1,4.5,3\n"), (204, String::new()));
+    let future = r#"{"metric":{"__name__":"late"},"values":[1,2],"timestamps":[4000,99999999999999]}"#;
+    let (status, told) = to("import", future.as_bytes());
+    assert!(
+        status == 400 && told.starts_with("1 samples were refused; the first: sample_too_far_in_future: late: "),
+        "{told}"
+    );
+    let lines = exported(&centre.url, "&max_rows_per_line=1&reduce_mem_usage=1");
+    assert_eq!(
+        lines,
+        [
+            r#"{"metric":{"__name__":"a_total","site":"s1","x":"1"},"values":[5],"timestamps":[1000]}"#,
+            r#"{"metric":{"__name__":"a_total","site":"s1","x":"1"},"values":[7],"timestamps":[2000]}"#,
+            r#"{"metric":{"__name__":"b"},"values":[1],"timestamps":[3000]}"#,
+            r#"{"metric":{"__name__":"c","zone":"z1"},"values":[4.5],"timestamps":[3000]}"#,
+            r#"{"metric":{"__name__":"late"},"values":[1],"timestamps":[4000]}"#,
+        ]
+    );
+    let get = |path: &str| Http::default().get(&format!("{}/api/v1/{path}", centre.url), &[]).unwrap();
+    let csv = get("export/csv?format=zone,__value__,__timestamp__:unix_s&match[]=c");
+    assert_eq!((csv.status, csv.body.as_str()), (200, "z1,4.5,3\n"));
+    assert_eq!(get(&format!("export?{EVERYTHING}&start=5000")).body, "");
+    for bad in ["export", "export?match[]=up%2B1", "export/csv?match[]=up", "export?match[]=%7B%7D"] {
+        assert_eq!(get(bad).status, 400, "{bad}");
+    }
+    let answer =
+        Http::default().post(&format!("{}/api/v1/import", centre.url), &[("content-encoding", "br")], b"").unwrap();
+    assert_eq!(answer.status, 415);
 }
 
 /// Digits in groups of three.
