@@ -83,11 +83,11 @@ impl Default for UploadOptions {
 /// What was handed over, and what came of it.
 #[derive(Clone, Debug, Default)]
 pub struct Counts {
-    /// Float samples sent, refused ones included.
+    /// Float samples of requests that were answered, refused ones included.
     pub samples: u64,
-    /// Native histograms sent, refused ones included.
+    /// Native histograms of the same.
     pub histograms: u64,
-    /// Exemplars sent.
+    /// Exemplars of the same.
     pub exemplars: u64,
     /// Requests that were answered.
     pub requests: u64,
@@ -114,6 +114,14 @@ pub struct Refused {
     pub example: String,
 }
 
+/// Entries of the request that is being gathered.
+#[derive(Debug, Default)]
+struct Pending {
+    samples: u64,
+    histograms: u64,
+    exemplars: u64,
+}
+
 /// See the module's text.
 pub struct Uploader<'t> {
     transport: &'t mut dyn Transport,
@@ -121,8 +129,8 @@ pub struct Uploader<'t> {
     request: Request,
     metadata: HashMap<String, MetricMetadata>,
     counts: Counts,
-    /// Floats and histograms of the request; their weight against the bound.
-    pending: u64,
+    /// What is in the request; its weight against the bound.
+    pending: Pending,
     weight: usize,
     compressed: Vec<u8>,
     reached: Option<Point>,
@@ -140,7 +148,7 @@ impl<'t> Uploader<'t> {
             options,
             metadata: HashMap::new(),
             counts: Counts::default(),
-            pending: 0,
+            pending: Pending::default(),
             weight: 0,
             compressed: Vec::new(),
             reached: None,
@@ -172,7 +180,11 @@ impl<'t> Uploader<'t> {
             let compressed = compress(&message, &mut self.compressed);
             compressed.map_err(|error| Error::Target(format!("cannot make a request: {error}")))?;
             self.deliver()?;
-            (self.pending, self.weight) = (0, 0);
+            let Pending { samples, histograms, exemplars } = std::mem::take(&mut self.pending);
+            self.counts.samples += samples;
+            self.counts.histograms += histograms;
+            self.counts.exemplars += exemplars;
+            self.weight = 0;
         }
         self.acked.clone_from(&self.reached);
         Ok(())
@@ -184,7 +196,8 @@ impl<'t> Uploader<'t> {
             match self.transport.send(self.options.protocol, &self.compressed) {
                 Sent::Taken => break,
                 Sent::Partly { written, reason } => {
-                    let count = self.pending.saturating_sub(written.unwrap_or(0));
+                    let sent = self.pending.samples + self.pending.histograms;
+                    let count = sent.saturating_sub(written.unwrap_or(0));
                     self.refuse(count, &reason);
                     break;
                 }
@@ -229,10 +242,9 @@ impl<'t> Uploader<'t> {
     fn push(&mut self, labels: &Labels, data: &SeriesData<'_>, start_ms: i64, weight: usize) -> Result<(), Error> {
         let known = metadata_of(&self.metadata, labels.metric_name());
         self.request.push(labels, data, known, start_ms);
-        self.pending += (data.samples.len() + data.histograms.len()) as u64;
-        self.counts.samples += data.samples.len() as u64;
-        self.counts.histograms += data.histograms.len() as u64;
-        self.counts.exemplars += data.exemplars.len() as u64;
+        self.pending.samples += data.samples.len() as u64;
+        self.pending.histograms += data.histograms.len() as u64;
+        self.pending.exemplars += data.exemplars.len() as u64;
         self.weight += weight + labels.packed().len() / SAMPLE_BYTES;
         if self.weight >= self.options.samples_per_request { self.flush() } else { Ok(()) }
     }

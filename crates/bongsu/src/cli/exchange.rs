@@ -141,6 +141,7 @@ pub(crate) struct WindowArgs {
 #[command(after_help = "Examples:
   bongsu export jsonl --from http://centre:9009 --match '{job=\"node\"}' --start -1d -o node.jsonl.gz
   bongsu export openmetrics --data /var/lib/bongsu --tenant team-1 -o team-1.txt
+  bongsu export parquet --from http://centre:9009 --match '{__name__=~\"node_.*\"}' -o node.parquet
   bongsu export csv --from http://prometheus:9090/api/v1/read --match up -o up.csv
 
 Native histograms and stale markers fit none of these formats: they are left out and counted. To
@@ -189,6 +190,8 @@ pub(crate) enum ExportFormat {
     Csv,
     /// OpenMetrics text, with types and help
     Openmetrics,
+    /// One row a sample: metric, labels (a map), timestamp, value
+    Parquet,
 }
 
 fn secret(text: &str) -> Result<Secret, std::convert::Infallible> {

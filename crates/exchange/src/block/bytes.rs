@@ -128,11 +128,16 @@ impl Windowed {
 
     pub(super) fn check(&self, offset: u64, content: &[u8], expected: u32, what: &str) -> Result<(), Error> {
         let found = crc32c::crc32c(content);
-        if found == expected {
+        if sums_match(found, expected) {
             return Ok(());
         }
         Err(self.damaged(offset, format!("checksum of {what} is {found:08x}, expected {expected:08x}")))
     }
+}
+
+/// Whether a checksum is right. When fuzzing every one is: else nothing behind the first would be reached.
+pub(super) fn sums_match(found: u32, expected: u32) -> bool {
+    cfg!(fuzzing) || found == expected
 }
 
 /// Four bytes, big endian; what is shorter counts as filled up with zeros.

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use bongsu_model::SampleBuffer;
 use bongsu_wire::chunk::{self, CHUNK_BYTES_MAX, Encoding};
 
-use super::bytes::{Numbers, SizedFile, Windowed, be32};
+use super::bytes::{Numbers, SizedFile, Windowed, be32, sums_match};
 use crate::error::Error;
 
 const MAGIC: u32 = 0x85BD_40DD;
@@ -20,6 +20,11 @@ pub(super) struct Chunks {
 impl Chunks {
     pub(super) fn new(dir: PathBuf) -> Self {
         Self { dir, open: None }
+    }
+
+    /// One segment, which is in memory; there are no others.
+    pub(super) fn of_memory(segment: Windowed) -> Result<Self, Error> {
+        Ok(Self { dir: PathBuf::new(), open: Some((0, check_segment(segment)?)) })
     }
 
     /// Appends the samples of a chunk.
@@ -69,7 +74,7 @@ pub(super) fn read_chunk(segment: &mut Windowed, offset: u64, out: &mut SampleBu
     let whole = segment.take(offset + head_len, 1 + len + 4)?;
     let (content, checksum) = whole.split_at(1 + len);
     let (found, expected) = (crc32c::crc32c(content), be32(checksum));
-    if found != expected {
+    if !sums_match(found, expected) {
         let message = format!("checksum of a chunk is {found:08x}, expected {expected:08x}");
         return Err(segment.damaged(offset, message));
     }

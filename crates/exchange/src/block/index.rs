@@ -1,6 +1,6 @@
 //! The `index` file: series in the order of their labels.
 
-use super::bytes::{Numbers, Windowed, be32, be64};
+use super::bytes::{Numbers, Windowed, be32, be64, sums_match};
 use super::series::Series;
 use super::symbols::Symbols;
 use crate::error::Error;
@@ -71,7 +71,7 @@ impl Index {
         let (entry, checksum) = whole.split_at(len);
         let found = crc32c::crc32c(entry);
         let expected = be32(checksum);
-        if found != expected {
+        if !sums_match(found, expected) {
             let message = format!("checksum of a series entry is {found:08x}, expected {expected:08x}");
             return Err(self.file.damaged(start, message));
         }
@@ -123,7 +123,7 @@ fn postings(file: &mut Windowed, start: u64) -> Result<(u64, u64), Error> {
         at += piece.len() as u64;
     }
     let expected = be32(file.take(end, 4)?);
-    if checksum != expected {
+    if !sums_match(checksum, expected) {
         let message = format!("checksum of the list of all series is {checksum:08x}, expected {expected:08x}");
         return Err(file.damaged(start, message));
     }

@@ -50,6 +50,11 @@ pub(super) struct Downsample {
 }
 
 impl Meta {
+    /// That of a block which says nothing of itself.
+    pub(super) fn of_all_time() -> Self {
+        Self { version: 1, min_time: i64::MIN, max_time: i64::MAX, stats: Stats::default(), thanos: Thanos::default() }
+    }
+
     pub(super) fn read(path: &Path) -> Result<Self, Error> {
         let size = std::fs::metadata(path).map_err(Error::io("look at", path))?.len();
         let file = path.display().to_string();

@@ -40,6 +40,26 @@ impl Block {
         Ok(Self { name, meta, index, chunks: Chunks::new(dir.join("chunks")), tombstones })
     }
 
+    /// A block whose files are in memory, without a description: for tests and fuzzing.
+    ///
+    /// # Errors
+    /// As [`open`](Self::open).
+    pub fn from_memory(index: Vec<u8>, segment: Vec<u8>, tombstones: &[u8]) -> Result<Self, Error> {
+        let window = |name: &str, bytes: &[u8]| Windowed::new(name.to_owned(), Box::new(bytes.to_vec()));
+        let damaged = |(at, message): (usize, String)| Error::damaged("tombstones", at as u64, message);
+        Ok(Self {
+            name: "memory".to_owned(),
+            meta: Meta::of_all_time(),
+            index: Index::open(window("index", &index), window("index", &index))?,
+            chunks: Chunks::of_memory(window("000001", &segment))?,
+            tombstones: if tombstones.is_empty() {
+                Tombstones::default()
+            } else {
+                Tombstones::decode(tombstones).map_err(damaged)?
+            },
+        })
+    }
+
     /// How many series it has.
     #[must_use]
     pub fn series_count(&self) -> u64 {

@@ -5,7 +5,8 @@ use std::io::Read;
 
 use anyhow::Context;
 use bongsu_exchange::{
-    CsvColumns, CsvWriter, JsonLinesWriter, OpenMetricsWriter, Receiver, Window, read_samples, read_stream,
+    CsvColumns, CsvWriter, JsonLinesWriter, OpenMetricsWriter, ParquetWriter, Receiver, Window, read_samples,
+    read_stream,
 };
 use bongsu_model::{Clock, Matcher, MetricMetadata, MetricType, SystemClock};
 use bongsu_tsdb::Reader;
@@ -42,6 +43,12 @@ pub(in crate::command) fn export(args: &ExportArgs) -> anyhow::Result<()> {
             (writer.into_inner(), written)
         }
         ExportFormat::Openmetrics => open_metrics(&source, &window, output)?,
+        ExportFormat::Parquet => {
+            let mut writer = ParquetWriter::new(output)?;
+            source.read(&window, &mut writer)?;
+            let written = Written::new(writer.samples, writer.left_out_histograms, writer.left_out_stale);
+            (writer.finish()?, written)
+        }
     };
     output.finish().context("cannot write the output")?;
     written.say();

@@ -24,7 +24,7 @@ impl Notes {
 pub(super) fn lines(counts: &Counts, notes: &Notes, seconds: f64) -> Vec<String> {
     let kept = (counts.samples + counts.histograms).saturating_sub(counts.refused_samples());
     let mut lines = vec![format!(
-        "imported {} samples of {} that were read ({} floats, {} native histograms, {} exemplars) in {} requests, {seconds:.1} s",
+        "imported {} samples of {} that were sent ({} floats, {} native histograms, {} exemplars) in {} requests, {seconds:.1} s",
         HumanCount(kept),
         HumanCount(counts.samples + counts.histograms),
         HumanCount(counts.samples),
