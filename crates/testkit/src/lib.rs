@@ -18,4 +18,5 @@ pub mod queries;
 pub mod random;
 pub mod read;
 pub mod replay;
+pub mod seaweed;
 pub mod wait;

@@ -41,6 +41,11 @@ impl FlushNumbers {
         Self(next)
     }
 
+    /// Goes on behind a number, if it is not there already.
+    pub(crate) fn pass(&mut self, last: u64) {
+        self.0 = self.0.max(last.saturating_add(1));
+    }
+
     fn take(&mut self) -> u64 {
         self.0 += 1;
         self.0 - 1

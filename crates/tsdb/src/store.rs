@@ -162,7 +162,7 @@ impl Store {
         report.log = recovery;
         last_flush = last_flush.max(tenants.open_all(&options, &mut report.damaged)?);
         snapshot::sweep(&files, &options.dir)?;
-        let flushing = FlushNumbers::new(0);
+        let flushing = FlushNumbers::new(last_flush.map_or(0, |flush| flush + 1));
         let log_cut = AtomicU64::new(log.start().0);
         let tier = options.bucket.clone().map(|bucket| Arc::new(Tier::new(bucket, &options.dir, &files)));
         let inner = Inner {
@@ -186,8 +186,7 @@ impl Store {
             overfull: AtomicBool::new(false),
             flush_not_before_ms: AtomicI64::new(i64::MIN),
         };
-        last_flush = last_flush.max(inner.open_tier(&mut report.damaged)?);
-        *inner.flushing.lock() = FlushNumbers::new(last_flush.map_or(0, |flush| flush + 1));
+        inner.open_tier(&mut report.damaged)?.into_iter().for_each(|last| inner.flushing.lock().pass(last));
         Ok((Self { inner: Arc::new(inner) }, report))
     }
 
@@ -266,10 +265,11 @@ impl Store {
     /// When a part failed; the other one is done nevertheless, nothing is lost, and it is tried again later.
     pub fn maintain(&self) -> Result<Maintained, Error> {
         let dropped_blocks = self.inner.enforce_retention();
-        self.inner.trim_cache()?;
+        let trimmed = self.inner.trim_cache();
         let flushed = self.inner.flush_if_due()?;
         self.inner.finish_departures()?;
         let retention_waits = self.inner.all_are_past_their_time();
+        trimmed?;
         Ok(Maintained { flushed, dropped_blocks: dropped_blocks?, retention_waits })
     }
 

@@ -32,7 +32,7 @@ use bongsu_bucket::Bucket;
 use bongsu_model::TenantId;
 use parking_lot::Mutex;
 
-use crate::blocks::BlockName;
+use crate::blocks::{BlockName, StoredBlock};
 use crate::error::Error;
 use crate::files::Files;
 use crate::store::{Inner, Store};
@@ -132,6 +132,8 @@ pub(crate) struct Tier {
 struct Tending {
     next_round: Option<Instant>,
     next_owner_check: Option<Instant>,
+    /// The blocks of tenants of which nothing is left to be deleted from the bucket.
+    settled: HashMap<TenantId, Arc<Vec<Arc<StoredBlock>>>>,
     /// Small files as they were sent.
     sent_files: HashMap<(TenantId, &'static str), Option<(SystemTime, u64)>>,
 }
@@ -230,7 +232,7 @@ impl Inner {
         let has_more = self.send_blocks(tier, pending)?;
         if !has_more {
             self.send_files(tier, tending)?;
-            self.sweep_bucket(tier)?;
+            self.sweep_bucket(tier, tending)?;
             self.sweep_tenants(tier, tending)?;
             self.drop_copies(tier)?;
             tending.next_round = Some(now + ROUND);

@@ -56,6 +56,7 @@ impl Inner {
         }
         let stub = Stub::of(&block.block, State::Copied);
         let far = self.open_far(tenant, block.name, &stub)?;
+        far.keeps_looked_for.store(block.keeps_looked_for.load(Ordering::Relaxed), Ordering::Relaxed);
         tenant.replace(&[Arc::clone(block)], Some(far));
         self.files.remove(&block.path)?;
         tier.dropped_copies.fetch_add(1, Ordering::Relaxed);
@@ -88,7 +89,9 @@ impl Inner {
                 continue;
             }
             let stub = Stub::of(&block.block, State::Copied);
-            tenant.replace(&[Arc::clone(&block)], Some(self.open_far(&tenant, block.name, &stub)?));
+            let fresh = self.open_far(&tenant, block.name, &stub)?;
+            fresh.keeps_looked_for.store(block.keeps_looked_for.load(Ordering::Relaxed), Ordering::Relaxed);
+            tenant.replace(&[Arc::clone(&block)], Some(fresh));
             bytes = bytes.saturating_sub(kept_bytes);
         }
         Ok(())

@@ -36,8 +36,8 @@ const SMALL_FILE_BYTES_MAX: u64 = 256 << 20;
 
 impl Tier {
     /// Whether the directory has ever been the owner of this bucket.
-    pub(crate) fn has_joined_before(&self) -> bool {
-        self.own_mark().is_ok_and(|mark| mark.is_some())
+    fn has_joined_before(&self) -> Result<bool, Error> {
+        Ok(self.own_mark()?.is_some())
     }
 
     fn mark_path(&self) -> PathBuf {
@@ -101,24 +101,21 @@ impl Tier {
 }
 
 impl Inner {
-    /// Opens what is only in the bucket. A bucket that cannot be reached is told; an empty directory that has never seen
-    /// it cannot begin without: it would give numbers to flushes that the bucket has already. Returns the highest number.
+    /// Opens what is only in the bucket. A directory that has the bucket's mark knows that by its stubs, so that its start
+    /// does not wait for the bucket. One that has not cannot begin without: it would give numbers to flushes that the bucket
+    /// has already. Returns the highest number.
     pub(crate) fn open_tier(&self, damaged: &mut Vec<String>) -> Result<Option<u64>, Error> {
         let last_flush = self.open_far_blocks(damaged)?;
         let Some(tier) = &self.tier else { return Ok(last_flush) };
         let last_flush = last_flush.max(tier.last_flush_gone(&self.files)?);
-        match self.join_bucket(tier) {
-            Ok(listed) => Ok(last_flush.max(listed)),
-            Err(error) if tier.has_joined_before() => {
-                damaged.push(format!("{error}; blocks that are only there cannot be read until it is back"));
-                Ok(last_flush)
-            }
-            Err(error) => Err(error),
+        if !tier.has_joined_before()? {
+            self.join_bucket(tier)?;
         }
+        Ok(last_flush)
     }
 
     /// Makes sure that the bucket is this store's, and adds what only the bucket has.
-    pub(crate) fn join_bucket(&self, tier: &Tier) -> Result<Option<u64>, Error> {
+    pub(super) fn join_bucket(&self, tier: &Tier) -> Result<(), Error> {
         let objects: Vec<Object> = tier.bucket().list()?;
         let is_empty = self.tenants.all().iter().all(|tenant| tenant.state.read().blocks.is_empty());
         tier.take_over(is_empty, objects.iter().any(|object| object.key != OWNER))?;
@@ -129,24 +126,25 @@ impl Inner {
             let blocks = by_tenant.entry(id).or_default();
             blocks.extend(BlockName::parse(file).map(|name| (name, object.size_bytes)));
         }
-        let mut last_flush = None;
+        // Numbers that the bucket has are not used again, also when the disk is an older copy.
+        let names = by_tenant.values().flatten().map(|(name, _)| name.last_flush);
+        names.max().into_iter().for_each(|last| self.flushing.lock().pass(last));
         for (id, listed) in &by_tenant {
-            last_flush = last_flush.max(self.join_tenant(tier, id, listed)?);
+            self.join_tenant(tier, id, listed)?;
         }
         for tenant in self.tenants.all() {
             let listed = by_tenant.get(&tenant.id).map_or(&[][..], Vec::as_slice);
             self.doubt(&tenant, |name| listed.iter().find(|(other, _)| *other == name).map(|(_, bytes)| *bytes));
         }
         tier.is_joined.store(true, Ordering::Relaxed);
-        Ok(last_flush)
+        Ok(())
     }
 
-    fn join_tenant(&self, tier: &Tier, id: &TenantId, listed: &[(BlockName, u64)]) -> Result<Option<u64>, Error> {
-        let last_flush = listed.iter().map(|(name, _)| name.last_flush).max();
+    fn join_tenant(&self, tier: &Tier, id: &TenantId, listed: &[(BlockName, u64)]) -> Result<(), Error> {
         let mut known: HashSet<String> = tier.gone_of(id)?.iter().map(ToString::to_string).collect();
         let is_unknown = self.tenants.get(id).is_none();
         if is_unknown && tier.was_deleted(id) && listed.iter().all(|(name, _)| known.contains(&name.to_string())) {
-            return Ok(last_flush);
+            return Ok(());
         }
         let tenant = self.open_from_bucket(tier, id)?;
         for end in ["", STUB, GONE] {
@@ -163,8 +161,7 @@ impl Inner {
                 Err(error) => return Err(error),
             }
         }
-        self.add_blocks(&tenant, found)?;
-        Ok(last_flush)
+        self.add_blocks(&tenant, found)
     }
 
     fn take_in(&self, tenant: &Tenant, name: BlockName, stub: Stub) -> Result<Arc<crate::blocks::StoredBlock>, Error> {

@@ -9,7 +9,7 @@ use std::time::SystemTime;
 
 use super::remote::names_with_end;
 use super::stub::{self, GONE, STUB, Stub};
-use super::{Tier, block_key};
+use super::{Tending, Tier, block_key};
 use crate::blocks::{BlockName, StoredBlock};
 use crate::error::Error;
 use crate::store::Inner;
@@ -17,14 +17,24 @@ use crate::tenant::Tenant;
 
 impl Inner {
     /// See the module's text.
-    pub(super) fn sweep_bucket(&self, tier: &Tier) -> Result<(), Error> {
-        for tenant in self.tenants.all() {
+    pub(super) fn sweep_bucket(&self, tier: &Tier, tending: &mut Tending) -> Result<(), Error> {
+        let tenants = self.tenants.all();
+        tending.settled.retain(|id, _| tenants.iter().any(|tenant| tenant.id == *id));
+        for tenant in tenants {
+            let blocks = Arc::clone(&tenant.state.read().blocks);
+            if tending.settled.get(&tenant.id).is_some_and(|known| Arc::ptr_eq(known, &blocks)) {
+                continue;
+            }
             self.find_gone(tier, &tenant)?;
-            for name in names_with_end(&tenant.dir, GONE)? {
+            let gone = names_with_end(&tenant.dir, GONE)?;
+            for name in &gone {
                 if tier.is_stopped() {
                     return Ok(());
                 }
-                self.sweep_block(tier, &tenant, name)?;
+                self.sweep_block(tier, &tenant, *name)?;
+            }
+            if gone.is_empty() {
+                tending.settled.insert(tenant.id.clone(), blocks);
             }
         }
         Ok(())
