@@ -124,6 +124,11 @@ export const storeStories = {
     await page.goto(`${BASE_URL}/store`);
     await page.getByText('Nothing is stored yet').waitFor();
     await shot(page, 'store-empty');
+    // A Prometheus has no such request, but tells what its series are made of.
+    await page.route('**/api/v1/status/blocks*', (route) => route.fulfill({ status: 404, body: '404 page not found' }));
+    await page.reload();
+    await page.getByText('does not tell what its store holds').waitFor();
+    await live(page, '[data-type=top-metrics]', 5);
     await page.route('**/api/v1/**', (route) => route.abort());
     await page.reload();
     await page.getByRole('alert').first().waitFor();

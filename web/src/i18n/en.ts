@@ -233,6 +233,7 @@ export const en = {
     deepestHint: 'at most, for a query of one moment',
     damaged: (n: number) => (n === 1 ? '1 block is damaged and takes no part' : `${n} blocks are damaged and take no part`),
     damagedHint: 'The log of the server names the files and what is wrong with them.',
+    absent: 'This server does not tell what its store holds.',
     emptyTitle: 'Nothing is stored yet',
     emptyHint: 'This tenant has not written anything.',
     blocks: 'Blocks',

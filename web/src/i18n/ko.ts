@@ -235,6 +235,7 @@ export const ko: Messages = {
     deepestHint: '한 시점의 쿼리가 읽는 최대 개수',
     damaged: (n) => `손상되어 제외된 블록이 ${n}개 있습니다`,
     damagedHint: '서버 로그에 파일 이름과 손상 내용이 있습니다.',
+    absent: '이 서버는 저장소의 내용을 알려 주지 않습니다.',
     emptyTitle: '아직 저장된 데이터가 없습니다',
     emptyHint: '이 테넌트가 기록한 값이 없습니다.',
     blocks: '블록',
