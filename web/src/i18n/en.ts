@@ -243,6 +243,8 @@ export const en = {
     days: (n: number) => (n === 1 ? '24 hours' : `${n} days`),
     plot: 'Blocks by time: wide as the time they hold, high as their bytes per hour. Arrow keys go from block to block.',
     plotHint: 'Width: time of the samples. Height: bytes per hour. Point at a block for more.',
+    raw: 'Samples as they came',
+    resolution: (length: string) => `One value for each ${length}`,
     levels: ['as flushed', 'merged', 'merged for good'],
     work: 'At work',
     flush: 'Flush',

@@ -1,13 +1,13 @@
 import { expect, test } from 'vitest';
 import type { StoredBlock } from '../api';
-import { byteTicks, bytesPerSample, deepest, extent, layout, levelOf, mergedForGood, timeTicks } from './blocks';
+import { byResolution, byteTicks, bytesPerSample, deepest, extent, layout, levelOf, mergedForGood, timeTicks } from './blocks';
 
 const HOUR = 3_600_000;
 const NOW = 49 * HOUR;
 
 function block(from: number, hours: number, bytes: number, level = 0): StoredBlock {
   const [start, end] = [from * HOUR, (from + hours) * HOUR - 1];
-  return { name: `${from}_${bytes}`, level, start, end, minTime: start, maxTime: Math.min(end, NOW), series: 10, samples: 100, bytes };
+  return { name: `${from}_${bytes}`, level, resolutionSeconds: 0, start, end, minTime: start, maxTime: Math.min(end, NOW), series: 10, samples: 100, bytes };
 }
 
 test('a block is as wide as its time and as high as its bytes per hour', () => {
@@ -27,6 +27,9 @@ test('blocks of the same time stand on each other, long ones below', () => {
 test('the partition that is being filled ends now', () => {
   const [rect] = layout([block(48, 2, 100)], { start: 0, end: 49 * 3600 }, NOW, { width: 490, height: 100 }).rects;
   expect([rect?.x, rect?.width].map((n) => Math.round(n ?? 0))).toEqual([480, 10]);
+  // Six minutes count as half an hour.
+  const { top } = layout([{ ...block(48, 2, 100), maxTime: 48.1 * HOUR }], { start: 0, end: 49 * 3600 }, 48.1 * HOUR, { width: 490, height: 100 });
+  expect(top / 1.06).toBeCloseTo(200);
 });
 
 test('what lies outside the range is left out, what reaches into it is cut', () => {
@@ -54,6 +57,13 @@ test('what is over should be merged for good', () => {
   expect(mergedForGood(blocks, NOW)).toEqual({ bytes: 700, ofBytes: 800 });
   expect(mergedForGood(blocks, 48 * HOUR + 60_000)).toEqual({ bytes: 600, ofBytes: 630 });
   expect(mergedForGood([], NOW)).toEqual({ bytes: 0, ofBytes: 0 });
+});
+
+test('each resolution stands by itself', () => {
+  const at = (resolutionSeconds: number, from: number) => ({ ...block(from, 24, 1), resolutionSeconds });
+  const blocks = [at(3600, 0), at(0, 24), at(300, 0), at(0, 0)];
+  expect(byResolution(blocks).map(({ seconds, blocks: of }) => [seconds, of.length])).toEqual([[0, 2], [300, 1], [3600, 1]]);
+  expect(deepest(blocks)).toBe(1);
 });
 
 test('ticks are round', () => {

@@ -69,7 +69,9 @@ function stack(blocks: readonly StoredBlock[], nowMs: number): Stacked[] {
     const day = days.get(key) ?? [];
     const below = day.filter((other) => other.block.start < end && block.start < other.end);
     const base = Math.max(0, ...below.map((other) => other.base + other.rate));
-    const one = { block, end, base, rate: block.bytes / (Math.max(end - block.start, 60_000) / HOUR) };
+    // Labels weigh most while a partition has few samples: its first minutes must not dwarf all others.
+    const hours = Math.max(end - block.start, (block.end + 1 - block.start) / 4) / HOUR;
+    const one = { block, end, base, rate: block.bytes / hours };
     placed.push(one);
     days.set(key, [...day, one]);
   }
@@ -84,13 +86,23 @@ export function levelOf(block: StoredBlock): Level {
   return block.level >= 2 ? 2 : block.level === 1 ? 1 : 0;
 }
 
+/** The blocks by what their values stand for: samples as they came first, then from fine to coarse. */
+export function byResolution(blocks: readonly StoredBlock[]): { seconds: number; blocks: StoredBlock[] }[] {
+  const resolutions = [...new Set(blocks.map((block) => block.resolutionSeconds))].sort((a, b) => a - b);
+  return resolutions.map((seconds) => ({ seconds, blocks: blocks.filter((block) => block.resolutionSeconds === seconds) }));
+}
+
 /** Bytes for each sample; undefined where there is none. */
 export function bytesPerSample(bytes: number, samples: number): number | undefined {
   return samples > 0 ? bytes / samples : undefined;
 }
 
-/** The most blocks of one moment: so many files a query of it looks into. */
+/** The most blocks of one moment and one resolution: so many files a query of it looks into. */
 export function deepest(blocks: readonly StoredBlock[]): number {
+  return Math.max(0, ...byResolution(blocks).map((group) => deepestOf(group.blocks)));
+}
+
+function deepestOf(blocks: readonly StoredBlock[]): number {
   let [open, most] = [0, 0];
   // At the same time what ends goes before what starts: ends are the last moment that is inside.
   const changes = blocks.flatMap(({ start, end }) => [{ at: start, by: 1 }, { at: end + 1, by: -1 }]);
