@@ -10,7 +10,7 @@ function madeBlocks(now) {
   const today = Math.floor(now / (24 * HOUR)) * 24 * HOUR;
   const block = (name, level, start, hours, bytes, samples) => {
     const end = start + hours * HOUR - 1;
-    return { name, level, resolutionSeconds: 0, start, end, minTime: start, maxTime: Math.min(end, now), series: 120_000, samples, bytes };
+    return { name, level, resolution: 0, start, end, minTime: start, maxTime: Math.min(end, now), series: 120_000, samples, bytes };
   };
   const days = Array.from({ length: 10 }, (_, i) => block(`1d_${i}_0_9.block`, 2, today - (10 - i) * 24 * HOUR, 24, (390 + 12 * i) * MIB, 6e8));
   const late = [1, 2].map((n) => block(`1d_6_2${n}_2${n}.block`, 0, today - 4 * 24 * HOUR, 24, 30 * MIB, 2e7));
@@ -19,7 +19,7 @@ function madeBlocks(now) {
     const bytes = start + 2 * HOUR < now ? 55 : 20;
     open.push(block(`2h_${start}_1_4.block`, 1, start, 2, bytes * MIB, 4e7), block(`2h_${start}_5_5.block`, 0, start, 2, 9 * MIB, 6e6));
   }
-  const coarse = days.slice(0, 6).map((one) => ({ ...one, name: one.name.replace('.block', '_5m.block'), resolutionSeconds: 300, bytes: one.bytes / 12, samples: one.samples / 20 }));
+  const coarse = days.slice(0, 6).map((one) => ({ ...one, name: one.name.replace('.block', '_5m.block'), resolution: 300_000, bytes: one.bytes / 12, samples: one.samples / 20 }));
   return [...coarse, ...days, ...late, ...open];
 }
 

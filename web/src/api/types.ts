@@ -100,8 +100,8 @@ export interface StoredBlock {
   name: string;
   /** 0: as it was flushed. 1: merged while its partition was open. 2: merged for good. */
   level: number;
-  /** What each value stands for, seconds; 0: the samples as they came. */
-  resolutionSeconds: number;
+  /** The time that each value stands for, milliseconds; 0: the samples as they came. */
+  resolution: number;
   /** Of its partition. */
   start: number;
   end: number;

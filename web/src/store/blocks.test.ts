@@ -7,7 +7,7 @@ const NOW = 49 * HOUR;
 
 function block(from: number, hours: number, bytes: number, level = 0): StoredBlock {
   const [start, end] = [from * HOUR, (from + hours) * HOUR - 1];
-  return { name: `${from}_${bytes}`, level, resolutionSeconds: 0, start, end, minTime: start, maxTime: Math.min(end, NOW), series: 10, samples: 100, bytes };
+  return { name: `${from}_${bytes}`, level, resolution: 0, start, end, minTime: start, maxTime: Math.min(end, NOW), series: 10, samples: 100, bytes };
 }
 
 test('a block is as wide as its time and as high as its bytes per hour', () => {
@@ -60,9 +60,9 @@ test('what is over should be merged for good', () => {
 });
 
 test('each resolution stands by itself', () => {
-  const at = (resolutionSeconds: number, from: number) => ({ ...block(from, 24, 1), resolutionSeconds });
+  const at = (resolution: number, from: number) => ({ ...block(from, 24, 1), resolution });
   const blocks = [at(3600, 0), at(0, 24), at(300, 0), at(0, 0)];
-  expect(byResolution(blocks).map(({ seconds, blocks: of }) => [seconds, of.length])).toEqual([[0, 2], [300, 1], [3600, 1]]);
+  expect(byResolution(blocks).map(({ resolution, blocks: of }) => [resolution, of.length])).toEqual([[0, 2], [300, 1], [3600, 1]]);
   expect(deepest(blocks)).toBe(1);
 });
 

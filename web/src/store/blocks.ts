@@ -87,9 +87,9 @@ export function levelOf(block: StoredBlock): Level {
 }
 
 /** The blocks by what their values stand for: samples as they came first, then from fine to coarse. */
-export function byResolution(blocks: readonly StoredBlock[]): { seconds: number; blocks: StoredBlock[] }[] {
-  const resolutions = [...new Set(blocks.map((block) => block.resolutionSeconds))].sort((a, b) => a - b);
-  return resolutions.map((seconds) => ({ seconds, blocks: blocks.filter((block) => block.resolutionSeconds === seconds) }));
+export function byResolution(blocks: readonly StoredBlock[]): { resolution: number; blocks: StoredBlock[] }[] {
+  const resolutions = [...new Set(blocks.map((block) => block.resolution))].sort((a, b) => a - b);
+  return resolutions.map((resolution) => ({ resolution, blocks: blocks.filter((block) => block.resolution === resolution) }));
 }
 
 /** Bytes for each sample; undefined where there is none. */
