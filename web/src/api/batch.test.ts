@@ -170,7 +170,7 @@ test('queries of two tenants never share a request', () => {
   expect(t.sent.map(({ headers, queries }) => [headers['X-Scope-OrgID'], queries?.length])).toEqual([['a', 2], ['b', 2]]);
 });
 
-test.each([404, 405])('a server that answers %d gets one query at a time from then on', async (status) => {
+test.each([403, 404, 405, 501])('a server that answers %d gets one query at a time from then on', async (status) => {
   const t = batcher();
   const both = Promise.all([t.batcher.ask(range('a')), t.batcher.ask({ query: 'b', time: '1' })]);
   t.moment();

@@ -4,6 +4,9 @@ import { ApiError, errorOf, isAbort } from './errors';
 import { readLines } from './lines';
 import type { Answer } from './types';
 
+/** A server that knows no batches says so; a proxy that lets only reads through refuses the method or the path. */
+const REFUSALS: ReadonlySet<number> = new Set([403, 404, 405, 501]);
+
 /** A query as the batch has it: the parameters of `query_range` when there is a `step`, else those of `query`. */
 export type Question = Record<string, string>;
 
@@ -30,12 +33,12 @@ export const TEXT_MAX = 1_000_000;
 
 /**
  * Sends the queries of one moment as one request and hands out the answers as they arrive, in whatever order. A query
- * that fails fails alone. A query that comes alone is sent alone, and so are all to a server that knows no batches.
+ * that fails fails alone. A query that comes alone is sent alone, and so are all to a server that takes no batches.
  */
 export class Batcher {
   readonly #path = 'api/v1/query_batch';
   #waiting: Item[] = [];
-  /** The server has said that it knows no batches. */
+  /** Batches were refused. */
   #unknown = false;
 
   constructor(readonly client: Client, readonly later: (act: () => void) => void = (act) => void setTimeout(act, MOMENT_MS)) {}
@@ -73,7 +76,7 @@ export class Batcher {
     const failAll = (error: unknown) => open.forEach((item) => item.fail(error));
     try {
       const response = await this.#post(items);
-      if (response.status === 404 || response.status === 405) {
+      if (REFUSALS.has(response.status)) {
         this.#unknown = true;
         this.#sendEach(items.filter((item) => !item.stop.aborted));
         return;
