@@ -10,7 +10,7 @@ function madeBlocks(now) {
   const today = Math.floor(now / (24 * HOUR)) * 24 * HOUR;
   const block = (name, level, start, hours, bytes, samples) => {
     const end = start + hours * HOUR - 1;
-    return { name, level, resolution: 0, start, end, minTime: start, maxTime: Math.min(end, now), series: 120_000, samples, bytes };
+    return { name, level, resolution: 0, start, end, minTime: start, maxTime: Math.min(end, now), series: 120_000, samples, bytes, place: level === 2 ? 'both' : 'disk' };
   };
   const days = Array.from({ length: 10 }, (_, i) => block(`1d_${i}_0_9.block`, 2, today - (10 - i) * 24 * HOUR, 24, (390 + 12 * i) * MIB, 6e8));
   const late = [1, 2].map((n) => block(`1d_6_2${n}_2${n}.block`, 0, today - 4 * 24 * HOUR, 24, 30 * MIB, 2e7));
@@ -20,6 +20,7 @@ function madeBlocks(now) {
     open.push(block(`2h_${start}_1_4.block`, 1, start, 2, bytes * MIB, 4e7), block(`2h_${start}_5_5.block`, 0, start, 2, 9 * MIB, 6e6));
   }
   const coarse = days.slice(0, 6).map((one) => ({ ...one, name: one.name.replace('.block', '_5m.block'), resolution: 300_000, bytes: one.bytes / 12, samples: one.samples / 20 }));
+  for (const one of days.slice(0, 4)) one.place = 'bucket';
   return [...coarse, ...days, ...late, ...open];
 }
 
@@ -28,7 +29,7 @@ function madeStatus(now) {
   const sum = (key) => blocks.reduce((total, one) => total + one[key], 0);
   const head = { series: 131_402, activeSeries: 120_551, samples: 4_200_000, bytes: 61 * MIB, minTime: now - 240_000, maxTime: now, flushing: true };
   const tenant = { tenant: 'anonymous', head, exemplars: 12, deletions: 1, damagedBlocks: 1, blockCount: blocks.length, blockBytes: sum('bytes'), blockSamples: sum('samples') };
-  return { tenant, blocks, merging: { tenant: 'anonymous', start: 0, end: 1, level: 2, blocks: 5, bytes: 400 * MIB, doneBytes: 252 * MIB, since: now - 41_000 }, logBytes: 96 * MIB, allTenants: true };
+  return { tenant, blocks, merging: { tenant: 'anonymous', start: 0, end: 1, level: 2, blocks: 5, bytes: 400 * MIB, doneBytes: 252 * MIB, since: now - 41_000 }, logBytes: 96 * MIB, allTenants: true, bucket: { joined: true, lastError: 'GET s3://metrics: connection refused', pendingBlocks: 4, pendingBytes: 9, cacheBytes: 99 } };
 }
 
 const COUNTS = `bongsu_store_flushes_total 512
@@ -85,6 +86,8 @@ export const storeStories = {
     await live(page, '[data-type=blocks]', blocks.length);
     assert.equal(await page.locator('[data-type=blocks] rect').count(), blocks.length);
     await page.getByText('1 block is damaged').waitFor();
+    await page.getByText('connection refused').waitFor();
+    await page.getByText('1.59 GiB only in the bucket').waitFor();
     assert.match(await page.locator('[data-work=flush]').innerText(), /writes blocks/);
     assert.match(await page.locator('[data-work=merge]').innerText(), /merges 5 blocks/);
     assert.equal(await page.getByRole('progressbar', { name: /Merge under way/ }).getAttribute('aria-valuenow'), '63');
@@ -122,7 +125,7 @@ export const storeStories = {
 
   async 'an empty store and one out of reach are explained'(browser) {
     const { page } = await visitor(browser);
-    await page.route('**/api/v1/status/blocks*', (route) => route.fulfill({ json: { status: 'success', data: { tenant: null, blocks: [], merging: null, logBytes: 0, allTenants: false } } }));
+    await page.route('**/api/v1/status/blocks*', (route) => route.fulfill({ json: { status: 'success', data: { tenant: null, blocks: [], merging: null, logBytes: 0, allTenants: false, bucket: null } } }));
     await page.goto(`${BASE_URL}/store`);
     await page.getByText('Nothing is stored yet').waitFor();
     await shot(page, 'store-empty');

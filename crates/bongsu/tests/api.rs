@@ -339,7 +339,10 @@ fn what_is_held_is_told_block_by_block() {
     assert_eq!(after["tenant"]["blockBytes"], sum("bytes"));
     for block in blocks {
         let times = ["start", "minTime", "maxTime", "end"].map(|key| block[key].as_i64().unwrap());
-        assert!(times.is_sorted() && block["level"] == 0 && block["series"].as_u64() > Some(0), "{block}");
+        assert!(
+            times.is_sorted() && block["level"] == 0 && block["place"] == "disk" && block["series"].as_u64() > Some(0),
+            "{block}"
+        );
     }
     let all = f.data(&format!("{path}?all_tenants=true"));
     assert_eq!((all["tenants"].clone(), after["allTenants"].clone()), (json!([after["tenant"]]), json!(true)));

@@ -53,6 +53,40 @@ pub struct HeldBlock {
     pub samples: u64,
     /// Bytes on disk.
     pub size_bytes: u64,
+    /// Where it is.
+    pub place: Place,
+}
+
+/// Where a block is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Place {
+    /// On the local disk only.
+    Disk,
+    /// There and in the bucket.
+    Both,
+    /// In the bucket only: queries read what they need of it.
+    Bucket,
+}
+
+impl Place {
+    fn of(stored: &StoredBlock) -> Self {
+        match (&stored.far, stored.is_in_bucket()) {
+            (Some(_), _) => Self::Bucket,
+            (None, true) => Self::Both,
+            (None, false) => Self::Disk,
+        }
+    }
+
+    /// The word in answers.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Disk => "disk",
+            Self::Both => "both",
+            Self::Bucket => "bucket",
+        }
+    }
 }
 
 impl Store {
@@ -121,6 +155,7 @@ impl HeldBlock {
             series: meta.series_count,
             samples: meta.sample_count,
             size_bytes: meta.size_bytes,
+            place: Place::of(stored),
         }
     }
 }

@@ -52,7 +52,7 @@ mod stats;
 
 pub use departure::Receipt;
 pub use error::{Error, RejectReason, Rejected, WriteError, WriteErrorKind};
-pub use holdings::{HeldBlock, Holdings};
+pub use holdings::{HeldBlock, Holdings, Place};
 pub use options::{Limits, MergePace, Options, Pairs, RetentionRule, TenantRetention};
 pub use progress::MergeProgress;
 pub use reader::{Counted, HeadStats, Reader};

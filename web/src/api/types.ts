@@ -100,8 +100,8 @@ export interface StoredBlock {
   name: string;
   /** 0: as it was flushed. 1: merged while its partition was open. 2: merged for good. */
   level: number;
-  /** The time that each value stands for, milliseconds; 0: the samples as they came. */
-  resolution: number;
+  /** The time that each value stands for, milliseconds; 0 or absent: the samples as they came. */
+  resolution?: number;
   /** Of its partition. */
   start: number;
   end: number;
@@ -111,6 +111,20 @@ export interface StoredBlock {
   series: number;
   samples: number;
   bytes: number;
+  /** Where its file is. */
+  place: 'disk' | 'both' | 'bucket';
+}
+
+/** The bucket that blocks go to, of all tenants. */
+export interface BucketStatus {
+  /** It was found to be this store's. */
+  joined: boolean;
+  lastError: string | null;
+  /** What it does not have yet. */
+  pendingBlocks: number;
+  pendingBytes: number;
+  /** What is kept here of blocks that are only there. */
+  cacheBytes: number;
 }
 
 /** What the store holds of a tenant. */
@@ -153,6 +167,7 @@ export interface BlocksStatus {
   merging: MergeProgress | null;
   /** Of all tenants. */
   logBytes: number;
+  bucket: BucketStatus | null;
   /** Whether `allHoldings` is answered. */
   allTenants: boolean;
 }

@@ -7,7 +7,7 @@ const NOW = 49 * HOUR;
 
 function block(from: number, hours: number, bytes: number, level = 0): StoredBlock {
   const [start, end] = [from * HOUR, (from + hours) * HOUR - 1];
-  return { name: `${from}_${bytes}`, level, resolution: 0, start, end, minTime: start, maxTime: Math.min(end, NOW), series: 10, samples: 100, bytes };
+  return { name: `${from}_${bytes}`, level, resolution: 0, start, end, minTime: start, maxTime: Math.min(end, NOW), series: 10, samples: 100, bytes, place: 'disk' };
 }
 
 test('a block is as wide as its time and as high as its bytes per hour', () => {

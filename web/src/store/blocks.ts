@@ -88,8 +88,9 @@ export function levelOf(block: StoredBlock): Level {
 
 /** The blocks by what their values stand for: samples as they came first, then from fine to coarse. */
 export function byResolution(blocks: readonly StoredBlock[]): { resolution: number; blocks: StoredBlock[] }[] {
-  const resolutions = [...new Set(blocks.map((block) => block.resolution))].sort((a, b) => a - b);
-  return resolutions.map((resolution) => ({ resolution, blocks: blocks.filter((block) => block.resolution === resolution) }));
+  const of = (block: StoredBlock) => block.resolution ?? 0;
+  const resolutions = [...new Set(blocks.map(of))].sort((a, b) => a - b);
+  return resolutions.map((resolution) => ({ resolution, blocks: blocks.filter((block) => of(block) === resolution) }));
 }
 
 /** Bytes for each sample; undefined where there is none. */

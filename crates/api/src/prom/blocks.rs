@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use axum::extract::State;
 use axum::response::Response;
-use bongsu_tsdb::{HeldBlock, Holdings, MergeProgress};
+use bongsu_tsdb::{BucketStats, HeldBlock, Holdings, MergeProgress};
 use serde_json::{Value, json};
 
 use super::activity::whose;
@@ -24,7 +24,9 @@ pub(super) async fn status(
     let is_of_all = whose(&api, &tenant, &params)?.is_none();
     let merging =
         api.store.merge_progress().map(|progress| merge_json(&progress, is_of_all || progress.tenant == tenant));
-    let mut data = json!({ "merging": merging, "logBytes": api.store.stats().log_bytes });
+    let stats = api.store.stats();
+    let bucket = stats.bucket.as_ref().map(bucket_json);
+    let mut data = json!({ "merging": merging, "logBytes": stats.log_bytes, "bucket": bucket });
     if is_of_all {
         let all = blocking(move || Ok(api.store.all_holdings())).await?;
         data["tenants"] = all.iter().map(totals).collect();
@@ -48,6 +50,17 @@ fn merge_json(progress: &MergeProgress, with_tenant: bool) -> Value {
         "bytes": progress.bytes,
         "doneBytes": progress.done_bytes,
         "since": progress.since_ms,
+    })
+}
+
+/// The second tier, of all tenants.
+fn bucket_json(bucket: &BucketStats) -> Value {
+    json!({
+        "joined": bucket.is_joined,
+        "lastError": bucket.last_error,
+        "pendingBlocks": bucket.pending_blocks,
+        "pendingBytes": bucket.pending_bytes,
+        "cacheBytes": bucket.cache_bytes,
     })
 }
 
@@ -83,5 +96,6 @@ fn block(block: &HeldBlock) -> Value {
         "series": block.series,
         "samples": block.samples,
         "bytes": block.size_bytes,
+        "place": block.place.as_str(),
     })
 }
