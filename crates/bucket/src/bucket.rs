@@ -29,7 +29,9 @@ const COMPARED_BYTES: u64 = 256;
 pub struct Bucket {
     name: String,
     backend: Box<dyn Backend>,
-    health: Health,
+    /// Apart: a bucket that is full, or whose keys may only read, still answers queries.
+    reads: Health,
+    writes: Health,
     counters: Counters,
 }
 
@@ -77,7 +79,13 @@ impl Bucket {
     /// A bucket over any backend; `name` is what messages call it.
     #[must_use]
     pub fn with_backend(name: impl Into<String>, backend: Box<dyn Backend>) -> Self {
-        Self { name: name.into(), backend, health: Health::default(), counters: Counters::default() }
+        Self {
+            name: name.into(),
+            backend,
+            reads: Health::default(),
+            writes: Health::default(),
+            counters: Counters::default(),
+        }
     }
 
     /// Its URL, for messages.
@@ -89,13 +97,14 @@ impl Bucket {
     /// See [`Stats`].
     #[must_use]
     pub fn stats(&self) -> Stats {
+        let now = Instant::now();
         let get = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
         Stats {
             requests: get(&self.counters.requests),
             failures: get(&self.counters.failures),
             read_bytes: get(&self.counters.read_bytes),
             written_bytes: get(&self.counters.written_bytes),
-            down: self.health.down(Instant::now()),
+            down: self.reads.down(now).or_else(|| self.writes.down(now)),
         }
     }
 
@@ -105,7 +114,7 @@ impl Bucket {
     /// See [`Error::kind`]; the object is the old one then, or absent, or, when the answer was lost, the new one.
     pub fn put(&self, key: &str, bytes: &[u8]) -> Result<(), Error> {
         let bytes = Bytes::copy_from_slice(bytes);
-        self.ask("write", key, || self.backend.put(key, bytes.clone()))?;
+        self.ask(&self.writes, "write", key, || self.backend.put(key, bytes.clone()))?;
         self.counters.written_bytes.fetch_add(bytes.len() as u64, Ordering::Relaxed);
         Ok(())
     }
@@ -119,7 +128,7 @@ impl Bucket {
         let local = |error: io::Error| Error::new(ErrorKind::Local, format!("cannot read {}: {error}", path.display()));
         let file = File::open(path).map_err(local)?;
         let size_bytes = file.metadata().map_err(local)?.len();
-        self.ask("write", key, || self.backend.put_file(key, path))?;
+        self.ask(&self.writes, "write", key, || self.backend.put_file(key, path))?;
         self.counters.written_bytes.fetch_add(size_bytes, Ordering::Relaxed);
         let found = self.size_bytes(key)?;
         let from = size_bytes.saturating_sub(COMPARED_BYTES);
@@ -142,7 +151,7 @@ impl Bucket {
             return Ok(Bytes::new());
         }
         let wanted = range.end - range.start;
-        let bytes = self.ask("read", key, || {
+        let bytes = self.ask(&self.reads, "read", key, || {
             let bytes = self.backend.get_range(key, range.clone())?;
             if bytes.len() as u64 == wanted {
                 return Ok(bytes);
@@ -174,7 +183,7 @@ impl Bucket {
     /// # Errors
     /// See [`Error::kind`].
     pub fn size_bytes(&self, key: &str) -> Result<u64, Error> {
-        self.ask("look at", key, || self.backend.size_bytes(key))
+        self.ask(&self.reads, "look at", key, || self.backend.size_bytes(key))
     }
 
     /// All objects, sorted by key.
@@ -182,7 +191,7 @@ impl Bucket {
     /// # Errors
     /// See [`Error::kind`].
     pub fn list(&self) -> Result<Vec<Object>, Error> {
-        self.ask("list", "objects", || self.backend.list(OBJECTS_MAX))
+        self.ask(&self.reads, "list", "objects", || self.backend.list(OBJECTS_MAX))
     }
 
     /// Deletes an object; one that is gone already is fine.
@@ -190,7 +199,7 @@ impl Bucket {
     /// # Errors
     /// See [`Error::kind`].
     pub fn delete(&self, key: &str) -> Result<(), Error> {
-        self.ask("delete", key, || self.backend.delete(key))
+        self.ask(&self.writes, "delete", key, || self.backend.delete(key))
     }
 
     /// Gives up what is being sent, for good: the process ends.
@@ -199,9 +208,15 @@ impl Bucket {
     }
 
     /// One call with its attempts.
-    fn ask<T>(&self, action: &str, key: &str, call: impl Fn() -> Result<T, Error>) -> Result<T, Error> {
+    fn ask<T>(
+        &self,
+        health: &Health,
+        action: &str,
+        key: &str,
+        call: impl Fn() -> Result<T, Error>,
+    ) -> Result<T, Error> {
         let named = |error: Error| error.within(&format!("bucket {}: cannot {action} {key}", self.name));
-        self.health.check(Instant::now()).map_err(named)?;
+        health.check(Instant::now()).map_err(named)?;
         let mut attempt = 1;
         loop {
             self.counters.requests.fetch_add(1, Ordering::Relaxed);
@@ -209,10 +224,10 @@ impl Bucket {
             if outcome.as_ref().is_err_and(|error| error.kind != ErrorKind::Absent) {
                 self.counters.failures.fetch_add(1, Ordering::Relaxed);
             }
-            let is_last = attempt == ATTEMPTS || self.health.down(Instant::now()).is_some();
+            let is_last = attempt == ATTEMPTS || health.down(Instant::now()).is_some();
             match outcome {
                 Err(error) if error.is_transient() && !is_last => std::thread::sleep(BACKOFF * attempt),
-                outcome => return self.health.learn(outcome, Instant::now()).map_err(named),
+                outcome => return health.learn(outcome, Instant::now()).map_err(named),
             }
             attempt += 1;
         }

@@ -24,6 +24,8 @@ pub struct FaultPlan {
     pub flips_per_mille: AtomicU64,
     /// Every call takes at least this long.
     pub delay_ms: AtomicU64,
+    /// Every call waits until this is false again.
+    pub is_stuck: AtomicBool,
     /// Nothing is answered.
     pub is_away: AtomicBool,
     /// Nothing but reads is answered.
@@ -66,6 +68,9 @@ impl<B: Backend> Faults<B> {
     fn call<T>(&self, is_read: bool, work: impl FnOnce() -> Result<T, Error>) -> Result<T, Error> {
         let refused = |text: &str| Err(Error::new(ErrorKind::Unavailable, text));
         std::thread::sleep(Duration::from_millis(self.plan.delay_ms.load(Ordering::Relaxed)));
+        while self.plan.is_stuck.load(Ordering::Relaxed) {
+            std::thread::sleep(Duration::from_millis(5));
+        }
         if self.plan.is_away.load(Ordering::Relaxed) || (!is_read && self.plan.is_read_only.load(Ordering::Relaxed)) {
             return refused("injected: away");
         }

@@ -311,6 +311,53 @@ fn a_bucket_that_is_away_is_named_and_what_is_here_goes_on() {
 }
 
 #[test]
+fn a_bucket_that_does_not_answer_holds_up_nothing_that_is_here() {
+    let root = tempfile::tempdir().unwrap();
+    let machine = Machine::new(root.path(), "one", older_than_a_day_is_remote);
+    fill(&machine);
+    machine.merge().unwrap();
+    machine.sync_bucket().unwrap();
+    let newest = START_MS + 71 * HOUR_MS;
+    machine.put("m job=a", &[(newest + 1, 1.0)]);
+    machine.flush().unwrap();
+    machine.plan.is_stuck.store(true, Ordering::Relaxed);
+    std::thread::scope(|scope| {
+        // Both wait for the bucket: one to send, one to read.
+        let sending = scope.spawn(|| machine.sync_bucket());
+        let reading = scope.spawn(|| machine.select(i64::MIN, i64::MAX));
+        for round in 0..5 {
+            machine.put("m job=c", &[(newest + 2 + round, 1.0)]);
+            machine.flush().unwrap();
+            machine.maintain().unwrap();
+            assert_eq!(machine.select(newest, i64::MAX).unwrap().len(), 3);
+        }
+        machine.delete_series(&tenant("a"), &[Matcher::equal("job", "c")], newest, newest + 2).unwrap();
+        assert_eq!(machine.select(newest, i64::MAX).unwrap()[&labels("m job=c")].len(), 4);
+        assert!(!sending.is_finished() && !reading.is_finished());
+        machine.plan.is_stuck.store(false, Ordering::Relaxed);
+        sending.join().unwrap().unwrap();
+        assert!(reading.join().unwrap().unwrap().len() >= 2);
+    });
+    machine.sync_bucket().unwrap();
+    assert_eq!(machine.stats().bucket.unwrap().pending_blocks, 0);
+}
+
+#[test]
+fn a_bucket_that_takes_nothing_still_answers() {
+    let root = tempfile::tempdir().unwrap();
+    let machine = Machine::new(root.path(), "one", older_than_a_day_is_remote);
+    fill(&machine);
+    machine.merge().unwrap();
+    machine.sync_bucket().unwrap();
+    machine.plan.is_read_only.store(true, Ordering::Relaxed);
+    machine.put("m job=a", &[(START_MS + 71 * HOUR_MS + 1, 1.0)]);
+    machine.flush().unwrap();
+    assert!(machine.sync_bucket().is_err());
+    assert_eq!(machine.all().len(), 2, "by ranges");
+    assert!(machine.stats().bucket.unwrap().requests.down.is_some());
+}
+
+#[test]
 fn a_directory_with_blocks_does_not_join_the_bucket_of_another() {
     let root = tempfile::tempdir().unwrap();
     let first = Machine::new(root.path(), "first", all_local);
