@@ -7,7 +7,7 @@ use bongsu_wire::remote_read::{AnswerError, read_frame, read_response};
 
 libfuzzer_sys::fuzz_target!(|bytes: &[u8]| {
     let mut samples = SampleBuffer::default();
-    for encoding in [Encoding::Xor, Encoding::Histogram, Encoding::FloatHistogram] {
+    for encoding in [Encoding::Xor, Encoding::Histogram, Encoding::FloatHistogram, Encoding::Xor2] {
         samples.clear();
         let _ = chunk::decode(encoding, bytes, &mut samples);
         assert_eq!(samples.timestamps_ms.len(), samples.values.len());

@@ -18,6 +18,10 @@ const REFUSALS_MAX: usize = 50;
 const SAMPLE_BYTES: usize = 20;
 const EXEMPLAR_SAMPLES: usize = 5;
 
+/// Of samples that a receiver did not keep without calling them wrong.
+const NOT_WRITTEN: &str =
+    "not_written: the receiver did not keep them and had no complaint, as with a sender's second replica";
+
 /// The message that is sent.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Protocol {
@@ -40,8 +44,12 @@ pub trait Transport {
 /// What became of a request.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Sent {
-    /// Kept, durably.
-    Taken,
+    /// Kept, durably; how many floats and histograms, if the receiver says so. It may be content with fewer than it got: of two
+    /// replicas of a sender one is enough.
+    Taken {
+        /// Floats and histograms that were kept.
+        written: Option<u64>,
+    },
     /// A part of it can never be kept; how many samples were, if the receiver says so, and what it says of the others.
     Partly {
         /// Floats and histograms that were kept.
@@ -192,13 +200,18 @@ impl<'t> Uploader<'t> {
 
     fn deliver(&mut self) -> Result<(), Error> {
         let (mut waited_ms, mut pause_ms) = (0, 100);
+        let sent = self.pending.samples + self.pending.histograms;
         loop {
             match self.transport.send(self.options.protocol, &self.compressed) {
-                Sent::Taken => break,
+                Sent::Taken { written } => {
+                    let count = sent.saturating_sub(written.unwrap_or(sent));
+                    if count > 0 {
+                        self.refuse(count, NOT_WRITTEN);
+                    }
+                    break;
+                }
                 Sent::Partly { written, reason } => {
-                    let sent = self.pending.samples + self.pending.histograms;
-                    let count = sent.saturating_sub(written.unwrap_or(0));
-                    self.refuse(count, &reason);
+                    self.refuse(sent.saturating_sub(written.unwrap_or(0)), &reason);
                     break;
                 }
                 Sent::Never { reason } => return Err(Error::Target(reason)),

@@ -5,6 +5,7 @@
 //!  1  XOR              samples <2, big endian> │ t0 (varint) │ v0 <8> │ t1 - t0 (uvarint) │ v1 xor v0 │ (delta of delta │ xor)*
 //!  2  histogram        samples <2> │ flags <1> │ layout │ (t │ count │ zeros │ sum │ buckets)*   counts as integers
 //!  3  float histogram  the same, counts as floats
+//!  4  XOR2             floats with start timestamps, see `xor2`
 //!  layout              zero threshold <1 or 9> │ schema │ positive spans │ negative spans │ custom bounds (schema -53)
 //! ```
 //!
@@ -14,6 +15,7 @@
 mod bits;
 mod histogram;
 mod xor;
+mod xor2;
 
 #[cfg(test)]
 mod tests;
@@ -32,6 +34,8 @@ pub enum Encoding {
     Histogram,
     /// Native histograms with float counts.
     FloatHistogram,
+    /// Floats with start timestamps.
+    Xor2,
 }
 
 impl Encoding {
@@ -42,6 +46,7 @@ impl Encoding {
             1 => Some(Self::Xor),
             2 => Some(Self::Histogram),
             3 => Some(Self::FloatHistogram),
+            4 => Some(Self::Xor2),
             _ => None,
         }
     }
@@ -69,6 +74,7 @@ pub fn decode(encoding: Encoding, data: &[u8], out: &mut SampleBuffer) -> Result
     match encoding {
         Encoding::Xor => xor::decode(data, out),
         Encoding::Histogram => histogram::decode(data, histogram::Counts::Integer, out),
+        Encoding::Xor2 => xor2::decode(data, out),
         Encoding::FloatHistogram => histogram::decode(data, histogram::Counts::Float, out),
     }
 }

@@ -220,7 +220,7 @@ impl Transport for Writer {
         if let Err(error) = written.wait() {
             return Sent::Again { reason: error.to_string(), after_ms: None };
         }
-        let Some(rejected) = rejected else { return Sent::Taken };
+        let Some(rejected) = rejected else { return Sent::Taken { written: None } };
         metrics::PUSH_REJECTED.add([self.tenant.as_str(), rejected.reason.as_str()], rejected.count);
         let reason = format!("{}: {}: {}", rejected.reason.as_str(), rejected.series, rejected.message);
         Sent::Partly { written: Some(kept), reason }

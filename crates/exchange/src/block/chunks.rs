@@ -67,7 +67,7 @@ pub(super) fn read_chunk(segment: &mut Windowed, offset: u64, out: &mut SampleBu
         return Err(segment.damaged(offset, format!("expected a chunk's length, at most {CHUNK_BYTES_MAX}")));
     };
     let Some(encoding) = Encoding::of_number(u64::from(number)) else {
-        let message = format!("chunk has encoding {number}; known are 1 (XOR), 2 (histogram) and 3 (float histogram)");
+        let message = format!("chunk has encoding {number}; known are 1 (XOR), 2 and 3 (histograms), 4 (XOR2)");
         return Err(segment.damaged(offset, message));
     };
     // The checksum is that of the encoding and the data.

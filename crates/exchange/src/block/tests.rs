@@ -146,8 +146,8 @@ fn a_chunk_is_checked_before_it_is_read() {
         assert!(error.starts_with("index, byte "), "{place}: {error}");
     }
     let mut later = file.clone();
-    later[9] = 4;
-    assert!(chunk(&later).unwrap_err().contains("chunk has encoding 4; known are 1 (XOR)"));
+    later[9] = 5;
+    assert!(chunk(&later).unwrap_err().contains("chunk has encoding 5; known are 1 (XOR)"));
 }
 
 #[test]
@@ -161,10 +161,12 @@ fn tombstones_take_samples_away() {
     let tombstones = Tombstones::decode(&file).unwrap();
     let mut samples = SampleBuffer::default();
     (0..5).for_each(|time_ms| samples.push(time_ms, 1.0));
+    samples.set_last_start(9);
     samples.histograms.push((2, std::sync::Arc::default()));
     assert_eq!(tombstones.apply(8, &mut samples), 0);
     assert_eq!(tombstones.apply(7, &mut samples), 4);
     assert_eq!(samples.timestamps_ms, [3, 4]);
+    assert_eq!(samples.start_timestamps_ms, [0, 9]);
     for cut in 0..file.len() {
         assert!(Tombstones::decode(&file[..cut]).is_err(), "cut at {cut}");
     }

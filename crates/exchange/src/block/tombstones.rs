@@ -57,9 +57,10 @@ impl Tombstones {
         let Some(deleted) = self.0.get(&series) else { return 0 };
         let is_deleted = |ms: i64| deleted.iter().any(|(min_ms, max_ms)| (*min_ms..=*max_ms).contains(&ms));
         let mut kept = SampleBuffer::default();
-        for (time_ms, value) in samples.timestamps_ms.iter().zip(&samples.values) {
+        for (place, (time_ms, value)) in samples.timestamps_ms.iter().zip(&samples.values).enumerate() {
             if !is_deleted(*time_ms) {
                 kept.push(*time_ms, *value);
+                kept.set_last_start(samples.start_timestamps_ms.get(place).copied().unwrap_or(0));
             }
         }
         kept.histograms = std::mem::take(&mut samples.histograms);

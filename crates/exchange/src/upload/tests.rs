@@ -15,7 +15,7 @@ struct Script {
 impl Transport for Script {
     fn send(&mut self, _: Protocol, body: &[u8]) -> Sent {
         self.bodies.push(body.to_vec());
-        if self.answers.is_empty() { Sent::Taken } else { self.answers.remove(0) }
+        if self.answers.is_empty() { Sent::Taken { written: None } } else { self.answers.remove(0) }
     }
 
     fn wait(&mut self, ms: u64) -> bool {
@@ -68,13 +68,13 @@ fn long_series_go_in_several_requests_in_the_order_of_time() {
 #[test]
 fn tries_again_in_growing_pauses_and_names_the_last_point_when_it_gives_up() {
     let again = || Sent::Again { reason: "busy".to_owned(), after_ms: None };
-    let mut script = Script { answers: vec![Sent::Taken, again(), again()], ..Script::default() };
+    let mut script = Script { answers: vec![Sent::Taken { written: None }, again(), again()], ..Script::default() };
     let mut uploader = Uploader::new(&mut script, options(Protocol::RemoteWrite2));
     upload(&mut uploader, 3, 10).unwrap();
     assert_eq!(uploader.counts().retries, 2);
     assert_eq!(script.waits_ms, [100, 200]);
 
-    let mut script = Script { answers: vec![Sent::Taken], ..Script::default() };
+    let mut script = Script { answers: vec![Sent::Taken { written: None }], ..Script::default() };
     script.answers.extend((0..20).map(|_| again()));
     let mut uploader = Uploader::new(&mut script, options(Protocol::RemoteWrite2));
     let error = upload(&mut uploader, 5, 10).unwrap_err();
@@ -86,14 +86,19 @@ fn tries_again_in_growing_pauses_and_names_the_last_point_when_it_gives_up() {
 #[test]
 fn what_is_refused_is_counted_by_reason() {
     let partly = |written, reason: &str| Sent::Partly { written, reason: reason.to_owned() };
-    let answers = vec![partly(Some(7), "sample_too_old: up: text\n"), partly(None, "Nothing at all")];
+    let answers = vec![
+        partly(Some(7), "sample_too_old: up: text\n"),
+        partly(None, "Nothing at all"),
+        Sent::Taken { written: Some(6) },
+    ];
     let mut script = Script { answers, ..Script::default() };
     let mut uploader = Uploader::new(&mut script, options(Protocol::RemoteWrite2));
-    upload(&mut uploader, 2, 10).unwrap();
+    upload(&mut uploader, 3, 10).unwrap();
     let counts = uploader.counts();
+    assert_eq!(counts.refused["not_written"].count, 4);
     assert_eq!(counts.refused["sample_too_old"].count, 3);
     assert_eq!(counts.refused["sample_too_old"].example, "sample_too_old: up: text");
-    assert_eq!((counts.refused["refused"].count, counts.refused_samples()), (10, 13));
+    assert_eq!((counts.refused["refused"].count, counts.refused_samples()), (10, 17));
 }
 
 #[test]

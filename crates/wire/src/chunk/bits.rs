@@ -67,6 +67,12 @@ impl<'a> Bits<'a> {
         Ok(if raw > 1 << (width - 1) { raw - (1 << width) } else { raw })
     }
 
+    /// A number of `width` bits below 64, negative when its first bit is 1.
+    pub(super) fn twos_complement(&mut self, width: u32) -> Result<i64, ChunkError> {
+        let raw = self.take(width)?.cast_signed();
+        Ok(if raw >= 1 << (width - 1) { raw - (1 << width) } else { raw })
+    }
+
     /// A varint of whole bytes, as in protobuf, but at any bit.
     pub(super) fn uvarint(&mut self) -> Result<u64, ChunkError> {
         let mut value = 0;
@@ -119,23 +125,38 @@ impl XorValue {
         Self { bits: value.to_bits(), leading: 0, width: 0 }
     }
 
+    /// The value before.
+    pub(super) fn get(&self) -> f64 {
+        f64::from_bits(self.bits)
+    }
+
     /// The next value.
     #[inline]
     pub(super) fn next(&mut self, bits: &mut Bits<'_>) -> Result<f64, ChunkError> {
-        if bits.bit()? {
-            if bits.bit()? {
-                self.leading = bits.take(5)? as u32;
-                // 64 does not fit six bits and is written as 0.
-                self.width = match bits.take(6)? as u32 {
-                    0 => 64,
-                    width => width,
-                };
-            }
-            if self.width == 0 || self.leading + self.width > 64 {
-                return Err(bits.error("a difference of floats without a width, or wider than 64 bits"));
-            }
-            self.bits ^= bits.take(self.width)? << (64 - self.leading - self.width);
+        if !bits.bit()? {
+            return Ok(self.get());
         }
-        Ok(f64::from_bits(self.bits))
+        if bits.bit()? { self.with_new_window(bits) } else { self.with_window(bits) }
+    }
+
+    /// The next value behind a window of its own.
+    pub(super) fn with_new_window(&mut self, bits: &mut Bits<'_>) -> Result<f64, ChunkError> {
+        self.leading = bits.take(5)? as u32;
+        // 64 does not fit six bits and is written as 0.
+        self.width = match bits.take(6)? as u32 {
+            0 => 64,
+            width => width,
+        };
+        self.with_window(bits)
+    }
+
+    /// The next value in the window of the last difference.
+    #[inline]
+    pub(super) fn with_window(&mut self, bits: &mut Bits<'_>) -> Result<f64, ChunkError> {
+        if self.width == 0 || self.leading + self.width > 64 {
+            return Err(bits.error("a difference of floats without a width, or wider than 64 bits"));
+        }
+        self.bits ^= bits.take(self.width)? << (64 - self.leading - self.width);
+        Ok(self.get())
     }
 }

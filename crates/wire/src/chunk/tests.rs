@@ -219,6 +219,84 @@ fn zero_thresholds_and_custom_bounds_have_short_forms() {
     assert_eq!(read.histograms[0].1.custom_bounds, [2.5, 1e6]);
 }
 
+impl Writer {
+    fn varint(&mut self, value: i64) {
+        self.uvarint((value << 1 ^ value >> 63).cast_unsigned());
+    }
+
+    fn uvarint(&mut self, mut value: u64) {
+        while value >= 0x80 {
+            self.bits(value & 0x7f | 0x80, 8);
+            value >>= 7;
+        }
+        self.bits(value, 8);
+    }
+
+    /// A difference with a window of its own, behind `prefix`.
+    fn window(&mut self, (prefix, width): (u64, u32), before: f64, value: f64) {
+        let difference = before.to_bits() ^ value.to_bits();
+        let significant = 64 - difference.leading_zeros().min(31) - difference.trailing_zeros();
+        self.bits(prefix, width);
+        self.bits(u64::from(difference.leading_zeros().min(31)), 5);
+        self.bits(u64::from(significant & 63), 6);
+        self.bits(difference >> difference.trailing_zeros(), significant);
+    }
+}
+
+#[test]
+fn floats_with_start_timestamps_are_read_control_by_control() {
+    let mut out = Writer::default();
+    out.bits(9, 16);
+    // The first sample has a start, and starts change from the fourth on.
+    out.bits(0x80 | 3, 8);
+    out.varint(10_000);
+    out.bits(1.0_f64.to_bits(), 64);
+    out.varint(9_000);
+    // Second: a second later, a new value.
+    out.uvarint(1_000);
+    out.window((0b110, 3), 1.0, 2.5);
+    // Third: nothing changes.
+    out.bits(0, 1);
+    // Fourth: the stale marker; its start is 11,500, half a second before the sample in front of it.
+    out.bits(0b11111, 5);
+    out.signed(500);
+    // Fifth: another value, compared with the one before the marker; the distance of starts is the same.
+    out.window((0b101, 3), 2.5, 4.0);
+    out.signed(0);
+    // Sixth: one millisecond early, the same value.
+    out.bits(0b110, 3);
+    out.bits(0x1fff, 13);
+    out.bits(0, 1);
+    out.signed(1);
+    // Seventh: 20 bits of time, the window from before.
+    out.bits(0b1110, 4);
+    out.bits(5_000, 20);
+    out.bits(0b10, 2);
+    out.bits(
+        0,
+        64 - (2.5_f64.to_bits() ^ 4.0_f64.to_bits()).leading_zeros()
+            - (2.5_f64.to_bits() ^ 4.0_f64.to_bits()).trailing_zeros(),
+    );
+    out.signed(0);
+    // Eighth: 64 bits of time, the stale marker.
+    out.bits(0b11110, 5);
+    out.bits((-4_999_i64).cast_unsigned(), 64);
+    out.bits(0b111, 3);
+    out.signed(0);
+    // Ninth: nothing changes, and the value is the last one that was none.
+    out.bits(0, 1);
+    out.signed(0);
+    let read = read(Encoding::Xor2, &out.finish());
+    assert_eq!(read.timestamps_ms, [10_000, 11_000, 12_000, 13_000, 14_000, 14_999, 20_998, 21_998, 22_998]);
+    let text: Vec<String> = read
+        .values
+        .iter()
+        .map(|v| if bongsu_model::is_stale(*v) { "stale".to_owned() } else { v.to_string() })
+        .collect();
+    assert_eq!(text, ["1", "2.5", "2.5", "stale", "4", "4", "4", "stale", "4"]);
+    assert_eq!(read.start_timestamps_ms, [1_000, 1_000, 1_000, 11_500, 12_500, 13_499, 14_498, 20_497, 21_497]);
+}
+
 #[test]
 fn says_where_a_chunk_ends_early_and_keeps_what_was_before() {
     let chunk = encode(&[1_000, 2_000, 3_000], &[1.0, 2.5, 4.0]);
@@ -256,7 +334,7 @@ proptest! {
     }
 
     #[test]
-    fn no_bytes_make_it_panic(bytes in proptest::collection::vec(any::<u8>(), 0..200), number in 1_u64..4) {
+    fn no_bytes_make_it_panic(bytes in proptest::collection::vec(any::<u8>(), 0..200), number in 1_u64..5) {
         let mut out = SampleBuffer::default();
         let _ = decode(Encoding::of_number(number).unwrap(), &bytes, &mut out);
         // What was read before a fault is whole.

@@ -29,7 +29,7 @@ pub enum AnswerError {
     #[error("{0}")]
     Chunk(#[from] ChunkError),
     /// A chunk in an encoding that is not known here.
-    #[error("chunk has encoding {0}; known are 1 (XOR), 2 (histogram) and 3 (float histogram)")]
+    #[error("chunk has encoding {0}; known are 1 (XOR), 2 and 3 (histograms), 4 (XOR2)")]
     Encoding(u64),
 }
 

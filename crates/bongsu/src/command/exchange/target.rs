@@ -36,7 +36,7 @@ pub(super) fn open<'h>(
         headers.push(("X-Scope-OrgID".to_owned(), tenant.clone()));
     }
     let url = with_path(args.to.as_deref().unwrap_or_default(), "/api/v1/push");
-    Ok(Box::new(Remote { http, url, headers, stop }))
+    Ok(Box::new(Remote { http, url, headers, stop, is_waiting: false }))
 }
 
 struct Remote<'h> {
@@ -44,6 +44,8 @@ struct Remote<'h> {
     url: String,
     headers: Headers,
     stop: Arc<AtomicBool>,
+    /// Whether the last try has to be repeated.
+    is_waiting: bool,
 }
 
 impl Transport for Remote<'_> {
@@ -58,10 +60,20 @@ impl Transport for Remote<'_> {
         {
             headers.push((name.to_owned(), value.to_owned()));
         }
-        match self.http.post(&self.url, &headers, body.to_vec()) {
+        let sent = match self.http.post(&self.url, &headers, body.to_vec()) {
             Ok(answer) => verdict(&self.url, protocol, &answer),
             Err(error) => Sent::Again { reason: error.to_string(), after_ms: None },
+        };
+        // Told once for each time that it begins: an import that stands still has to say why.
+        match &sent {
+            Sent::Again { reason, .. } if !self.is_waiting => {
+                tracing::warn!("{reason}; trying again");
+                self.is_waiting = true;
+            }
+            Sent::Again { .. } => {}
+            _ => self.is_waiting = false,
         }
+        sent
     }
 
     fn wait(&mut self, ms: u64) -> bool {
@@ -85,7 +97,7 @@ fn verdict(url: &str, protocol: Protocol, answer: &Response) -> Sent {
         200..300 if protocol == Protocol::RemoteWrite2 && written.is_none() => {
             Sent::Never { reason: format!("{url} does not know remote write 2.0: use --protocol 1") }
         }
-        200..300 => Sent::Taken,
+        200..300 => Sent::Taken { written },
         400 => Sent::Partly { written, reason: text },
         429 | 500.. => {
             let after_ms = answer.header("retry-after").and_then(|wait| wait.parse::<u64>().ok()).map(|s| s * 1000);
@@ -127,7 +139,7 @@ impl Transport for Directory {
             return Sent::Again { reason: error.to_string(), after_ms: None };
         }
         match rejected {
-            None => Sent::Taken,
+            None => Sent::Taken { written: Some(kept) },
             Some(rejected) => Sent::Partly {
                 written: Some(kept),
                 reason: format!("{}: {}: {}", rejected.reason.as_str(), rejected.series, rejected.message),
@@ -176,7 +188,7 @@ mod tests {
     #[test]
     fn answers_tell_what_to_do() {
         let written = [("x-prometheus-remote-write-samples-written", "3")];
-        assert_eq!(answer(204, &written), Sent::Taken);
+        assert_eq!(answer(204, &written), Sent::Taken { written: Some(3) });
         assert!(matches!(answer(204, &[]), Sent::Never { reason } if reason.contains("--protocol 1")));
         let reason = "too_old: up: text".to_owned();
         assert_eq!(answer(400, &written), Sent::Partly { written: Some(3), reason });
