@@ -132,6 +132,8 @@ pub(crate) struct Tier {
 struct Tending {
     next_round: Option<Instant>,
     next_owner_check: Option<Instant>,
+    /// Pending blocks that are passed over because they failed last.
+    passed_over: usize,
     /// The blocks of tenants of which nothing is left to be deleted from the bucket.
     settled: HashMap<TenantId, Arc<Vec<Arc<StoredBlock>>>>,
     /// Small files as they were sent.
@@ -229,15 +231,15 @@ impl Inner {
             tier.check_owner()?;
             tending.next_owner_check = Some(now + join::OWNER_CHECK);
         }
-        let has_more = self.send_blocks(tier, pending)?;
-        if !has_more {
-            self.send_files(tier, tending)?;
-            self.sweep_bucket(tier, tending)?;
-            self.sweep_tenants(tier, tending)?;
-            self.drop_copies(tier)?;
-            tending.next_round = Some(now + ROUND);
+        let sent = self.send_blocks(tier, tending, pending);
+        if matches!(sent, Ok(true)) {
+            return sent;
         }
-        Ok(has_more)
+        tending.next_round = Some(now + ROUND);
+        let files = self.send_files(tier, tending);
+        let swept = self.sweep_bucket(tier, tending).and_then(|()| self.sweep_tenants(tier, tending));
+        let dropped = self.drop_copies(tier);
+        sent.and(files).and(swept).and(dropped).map(|()| false)
     }
 
     /// What the second tier holds; `None` without one.

@@ -343,6 +343,25 @@ fn a_bucket_that_does_not_answer_holds_up_nothing_that_is_here() {
 }
 
 #[test]
+fn a_block_that_cannot_be_sent_keeps_back_no_other() {
+    let root = tempfile::tempdir().unwrap();
+    let machine = Machine::new(root.path(), "one", all_local);
+    for number in 0..12 {
+        machine.put("m job=a", &[(START_MS + number, 1.0)]);
+        machine.flush().unwrap();
+    }
+    let lost = machine.dir.join("tenants/a").join(&machine.files(".block")[0]);
+    std::fs::rename(&lost, machine.dir.join("aside")).unwrap();
+    for _ in 0..6 {
+        assert!(machine.sync_bucket().unwrap_err().to_string().contains("cannot read"));
+    }
+    assert_eq!(machine.stats().bucket.unwrap().pending_blocks, 1);
+    std::fs::rename(machine.dir.join("aside"), &lost).unwrap();
+    machine.sync_bucket().unwrap();
+    assert_eq!(machine.objects().len(), 12);
+}
+
+#[test]
 fn a_bucket_that_takes_nothing_still_answers() {
     let root = tempfile::tempdir().unwrap();
     let machine = Machine::new(root.path(), "one", older_than_a_day_is_remote);

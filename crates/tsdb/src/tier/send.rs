@@ -32,12 +32,20 @@ impl Inner {
     }
 
     /// Sends some of the blocks. Returns whether there are more. One that cannot be sent keeps back no other.
-    pub(super) fn send_blocks(&self, tier: &Tier, mut pending: Vec<Pending>) -> Result<bool, Error> {
+    pub(super) fn send_blocks(
+        &self,
+        tier: &Tier,
+        tending: &mut Tending,
+        mut pending: Vec<Pending>,
+    ) -> Result<bool, Error> {
         let has_more = pending.len() > PARALLEL;
+        let first = tending.passed_over % pending.len().max(1);
+        pending.rotate_left(first);
         pending.truncate(PARALLEL);
         let sent = in_parallel(&pending, |(tenant, block)| self.send_block(tier, tenant, block));
-        sent.into_iter().fold(Ok(()), Result::and)?;
-        Ok(has_more && !tier.is_stopped())
+        let outcome = sent.into_iter().fold(Ok(()), Result::and);
+        tending.passed_over = if outcome.is_ok() { 0 } else { first + PARALLEL };
+        outcome.map(|()| has_more && !tier.is_stopped())
     }
 
     fn send_block(&self, tier: &Tier, tenant: &Tenant, block: &Arc<StoredBlock>) -> Result<(), Error> {
