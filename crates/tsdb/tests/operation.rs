@@ -1,5 +1,7 @@
 //! Stories of a store that is run for long: pairs of senders, samples that come twice, slow merges, series that come and go.
 
+#![allow(clippy::unwrap_used, reason = "a panic in a test is the failure message")]
+
 mod common;
 
 use bongsu_model::{Exemplar, Labels, Sample};
