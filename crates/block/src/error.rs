@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 #[non_exhaustive]
 pub enum Error {
     /// The file system refused.
-    #[error("cannot {action} block {path:?}: {source}")]
+    #[error("cannot {action} block {path:?}: {source}{}", bongsu_disk::remedy(source))]
     Io {
         /// What was tried.
         action: &'static str,
@@ -31,7 +31,10 @@ pub enum Error {
         reason: &'static str,
     },
     /// Written by a later version of this program.
-    #[error("block {path:?} has format version {version}, this program reads versions 1 to {supported}")]
+    #[error(
+        "block {path:?} has format version {version}, this program reads versions 1 to {supported}: start the newer one that \
+         wrote it"
+    )]
     Version {
         /// The file.
         path: PathBuf,

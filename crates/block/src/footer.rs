@@ -12,6 +12,8 @@ pub(crate) const MAGIC: [u8; 8] = *b"BONGSUBK";
 pub(crate) const VERSION: u32 = 2;
 /// The format without native histograms and starts.
 pub(crate) const VERSION_FLOATS: u32 = 1;
+/// Later versions that are believed to be such: a larger number was made by a damaged disk.
+const VERSIONS_AHEAD: u32 = 100;
 /// Where the pages start.
 pub(crate) const HEADER_BYTES: u64 = MAGIC.len() as u64;
 /// Bytes of a block's footer: sections, 6 numbers, checksum, version, magic.
@@ -103,7 +105,10 @@ impl Footer {
         let numbers = KINDS * ENTRY_BYTES;
         let crc_at = numbers + 6 * 8;
         let (crc, version) = (word(crc_at) as u32, (word(crc_at) >> 32) as u32);
-        if !(VERSION_FLOATS..=VERSION).contains(&version) {
+        if version == 0 || version > VERSION + VERSIONS_AHEAD {
+            return Err(corrupt(crc_at + 4, "expected a version that there can be"));
+        }
+        if version > VERSION {
             return Err(Error::Version { path: path.to_owned(), version, supported: VERSION });
         }
         if !has_checksum(&footer[..crc_at], crc) {

@@ -76,6 +76,17 @@ pub fn remove_tree(disk: &dyn Disk, dir: &Path) -> io::Result<()> {
     }
 }
 
+/// What people can do about an error of the system, as the end of a message; often nothing.
+#[must_use]
+pub fn remedy(source: &io::Error) -> &'static str {
+    match source.kind() {
+        _ if is_full(source) => "; it goes on by itself once there is space",
+        io::ErrorKind::PermissionDenied => "; let the user that Bongsu runs as write to the directory",
+        io::ErrorKind::ReadOnlyFilesystem => "; the directory has to be on a file system that can be written to",
+        _ => "",
+    }
+}
+
 /// Whether an error says that there is no space left, on the disk or for its user.
 #[must_use]
 pub fn is_full(source: &io::Error) -> bool {

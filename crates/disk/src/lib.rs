@@ -21,7 +21,7 @@ use std::io;
 use std::path::Path;
 
 pub use crash::{CrashDisk, CrashPoint, CrashPointError};
-pub use files::{is_full, remove_if_there, remove_tree, write_all_at, write_file};
+pub use files::{is_full, remedy, remove_if_there, remove_tree, write_all_at, write_file};
 pub use os::OsDisk;
 pub use sim::{Fault, SimDisk};
 

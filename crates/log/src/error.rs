@@ -34,16 +34,23 @@ impl Error {
     /// An error of the operating system, with what was tried and where.
     pub(crate) fn io(what: &str, path: &Path, source: &io::Error) -> Self {
         let kind = if bongsu_disk::is_full(source) { ErrorKind::DiskFull } else { ErrorKind::Io };
-        Self { kind, message: format!("cannot {what} {}: {source}", path.display()) }
+        let remedy = bongsu_disk::remedy(source);
+        Self { kind, message: format!("cannot {what} {}: {source}{remedy}", path.display()) }
     }
 
     pub(crate) fn locked(path: &Path) -> Self {
-        let message = format!("directory is in use by another process, which holds the lock {}", path.display());
+        let message = format!(
+            "directory is in use by another process, which holds the lock {}: stop that one, or use another directory",
+            path.display()
+        );
         Self { kind: ErrorKind::Locked, message }
     }
 
     pub(crate) fn version(path: &Path) -> Self {
-        let message = format!("log segment {} has another version than 1, the only one known here", path.display());
+        let message = format!(
+            "log segment {} has another version than 1, the only one known here: start the newer Bongsu that wrote it",
+            path.display()
+        );
         Self { kind: ErrorKind::Version, message }
     }
 

@@ -14,7 +14,7 @@ use parking_lot::{Condvar, Mutex, MutexGuard};
 use crate::Position;
 use crate::commit::{Commit, Ticket};
 use crate::committer;
-use crate::error::Error;
+use crate::error::{Error, ErrorKind};
 use crate::reader::Reader;
 use crate::record::{RECORD_HEADER_BYTES, RecordHeader};
 use crate::recovery::{self, Recovery};
@@ -113,6 +113,8 @@ pub(crate) struct State {
     pub segments: Vec<Segment>,
     pub seat: Seat,
     pub stopping: bool,
+    /// Deleted segments may come back after a power cut.
+    pub has_unsynced_removals: bool,
     /// The memory of a written group, to be used again.
     pub spare: Vec<u8>,
     pub stats: Stats,
@@ -142,8 +144,8 @@ impl Log {
     /// cut, damaged stretches are skipped, and both are told in the [`Recovery`]; they are never an error.
     ///
     /// # Errors
-    /// When another process has the directory, when files cannot be read or created, and when a segment is whole and of
-    /// another version.
+    /// When another process has the directory, when files cannot be read or created (but for want of space: then appends
+    /// fail until there is some), and when a segment is whole and of another version.
     pub fn open(
         dir: &Path,
         options: Options,
@@ -163,10 +165,15 @@ impl Log {
             segments: recovered.segments,
             seat: Seat::Broken,
             stopping: false,
+            has_unsynced_removals: false,
             spare: Vec::new(),
             stats: Stats::default(),
         };
-        state.begin_segment(disk, dir)?;
+        match state.begin_segment(disk, dir) {
+            // What there is can be read; appends try again.
+            Err(error) if error.kind == ErrorKind::DiskFull => {}
+            begun => begun?,
+        }
         let (work, space) = (Condvar::new(), Condvar::new());
         let shared = Arc::new(Shared { dir: dir.to_owned(), options, state: Mutex::new(state), work, space });
         let committer = std::thread::Builder::new()
@@ -255,18 +262,28 @@ impl Log {
             let older = state.segments.len().saturating_sub(1);
             state.segments[..older].iter().take_while(|segment| segment.end <= position).cloned().collect()
         };
-        let disk = self.shared.options.disk.as_ref();
         for segment in &doomed {
-            match disk.remove(&segment.path) {
+            match self.shared.options.disk.remove(&segment.path) {
                 Err(source) if source.kind() != io::ErrorKind::NotFound => {
                     return Err(Error::io("delete log segment", &segment.path, &source));
                 }
                 _ => self.shared.state.lock().segments.retain(|other| other.start != segment.start),
             }
+            self.shared.state.lock().has_unsynced_removals = true;
             // Before the next one goes: after a power cut no older segment may be back without those behind it.
-            disk.sync_dir(&self.shared.dir)
-                .map_err(|source| Error::io("sync log directory", &self.shared.dir, &source))?;
+            self.sync_removals()?;
         }
+        // What an earlier call could not sync.
+        self.sync_removals()
+    }
+
+    fn sync_removals(&self) -> Result<(), Error> {
+        if !self.shared.state.lock().has_unsynced_removals {
+            return Ok(());
+        }
+        let synced = self.shared.options.disk.sync_dir(&self.shared.dir);
+        synced.map_err(|source| Error::io("sync log directory", &self.shared.dir, &source))?;
+        self.shared.state.lock().has_unsynced_removals = false;
         Ok(())
     }
 

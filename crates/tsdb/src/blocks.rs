@@ -128,14 +128,15 @@ pub(crate) fn sort_by_age(blocks: &mut [Arc<StoredBlock>]) {
 pub(crate) struct Found {
     /// In order of writing.
     pub(crate) blocks: Vec<Arc<StoredBlock>>,
-    /// Damaged blocks and those of a later version: no merge may cover them, or the next start would delete them.
+    /// Damaged blocks: no merge may cover them, or the next start would delete them.
     pub(crate) unopened: Vec<BlockName>,
     /// The highest number of a flush, of damaged blocks too.
     pub(crate) last_flush: Option<u64>,
 }
 
 /// Opens all blocks of a tenant's directory. What a crash left over is deleted; what is damaged stays where it is and is
-/// told in `damaged`. A block that the system does not let open may be sound: that is an error, not a gap in the data.
+/// told in `damaged`. A block that the system does not let open, or that is of a later version, may be sound: that is an error,
+/// not a gap in the data.
 pub(crate) fn open_all(files: &Files, dir: &Path, damaged: &mut Vec<String>) -> Result<Found, Error> {
     let entries = match fs::read_dir(dir) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Found::default()),
@@ -155,7 +156,7 @@ pub(crate) fn open_all(files: &Files, dir: &Path, damaged: &mut Vec<String>) -> 
     for name in &names {
         match StoredBlock::open(dir, *name) {
             Ok(block) => blocks.push(block),
-            Err(error @ (bongsu_block::Error::Corrupt { .. } | bongsu_block::Error::Version { .. })) => {
+            Err(error @ bongsu_block::Error::Corrupt { .. }) => {
                 unopened.push(*name);
                 damaged.push(error.to_string());
             }

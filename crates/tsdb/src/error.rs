@@ -13,7 +13,7 @@ pub enum Error {
     #[error("{0}")]
     Block(#[from] bongsu_block::Error),
     /// Another file or directory.
-    #[error("cannot {action} {path}: {source}")]
+    #[error("cannot {action} {path}: {source}{}", bongsu_disk::remedy(source))]
     Io {
         /// What was tried.
         action: &'static str,
@@ -21,6 +21,12 @@ pub enum Error {
         path: String,
         /// What the system said.
         source: std::io::Error,
+    },
+    /// A file of a later version of this program.
+    #[error("{what} was written by a newer version of Bongsu: start that one, or a later one")]
+    Newer {
+        /// Which file.
+        what: String,
     },
     /// The bucket.
     #[error("{0}")]

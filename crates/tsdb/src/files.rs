@@ -1,11 +1,42 @@
 //! The disk, as the store uses it: with errors that say what was tried and where.
 
+use std::io;
 use std::path::Path;
 use std::sync::Arc;
 
 use bongsu_disk::Disk;
 
 use crate::error::Error;
+
+/// The content of a small file; without a sound one, none. What is damaged is told. A file that cannot be read, or that a
+/// later version of this program wrote, is an error: it may be sound, and the next flush would replace it.
+///
+/// The last byte of `magic` is the version.
+pub(crate) fn load<T: Default>(
+    path: &Path,
+    magic: &[u8; 8],
+    damaged: &mut Vec<String>,
+    decode: impl FnOnce(&[u8]) -> Result<T, String>,
+) -> Result<T, Error> {
+    let bytes = match std::fs::read(path) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(T::default()),
+        bytes => bytes.map_err(Error::io("read", path))?,
+    };
+    if is_newer(&bytes, magic) {
+        return Err(Error::Newer { what: path.display().to_string() });
+    }
+    Ok(decode(&bytes).unwrap_or_else(|reason| {
+        damaged.push(format!("{}: {reason}", path.display()));
+        T::default()
+    }))
+}
+
+/// Whether bytes begin as those of a later version do, and not as a flipped bit could have made them.
+fn is_newer(bytes: &[u8], magic: &[u8; 8]) -> bool {
+    let [name @ .., version] = magic;
+    let Some(found) = bytes.get(name.len()).filter(|_| bytes.starts_with(name)) else { return false };
+    found.is_ascii_digit() && found > version && (found ^ version).count_ones() > 1
+}
 
 /// Everything that the store changes on disk goes through here; blocks and the log get the same disk.
 #[derive(Clone, Debug)]

@@ -65,6 +65,8 @@ impl Inner {
             self.counters.flushes.add(1);
             return retried.and(flushed);
         }
+        // An earlier flush may have failed at this only: a deletion must not be acked while the log may come back.
+        self.log.truncate_to(self.log_kept_from())?;
         retried
     }
 

@@ -8,7 +8,7 @@ use bongsu_wire::remote_write::{DecodeError, Item, WriteRequest, WriteRequestBui
 
 /// Variants kept of one metric, as when two versions of a program have other help texts.
 const VARIANTS_MAX: usize = 4;
-const MAGIC: &[u8; 8] = b"BGSMETA1";
+pub(crate) const MAGIC: &[u8; 8] = b"BGSMETA1";
 const FILE_BYTES_MAX: usize = 256 << 20;
 /// The longest name, help or unit.
 const TEXT_BYTES_MAX: usize = 8 << 10;

@@ -44,6 +44,11 @@ pub(crate) struct Record<'a> {
     pub(crate) body: &'a [u8],
 }
 
+/// Whether a record is of a later version of this program. Its bytes are those that were written: the log has checked them.
+pub(crate) fn is_newer(bytes: &[u8]) -> bool {
+    matches!(bytes, [version, kind, ..] if *version > VERSION || (*version == VERSION && *kind > Protocol::RemoteWrite2 as u8))
+}
+
 /// Reads a record; the text says what is wrong with it.
 pub(crate) fn decode(bytes: &[u8]) -> Result<Record<'_>, String> {
     let (fixed, rest) = bytes.split_first_chunk::<FIXED_BYTES>().ok_or("record is shorter than its header")?;
@@ -80,6 +85,7 @@ mod tests {
         assert_eq!((record.protocol, record.tenant), (Protocol::RemoteWrite2, longest));
         let mut unknown = header.as_bytes().to_vec();
         unknown[1] = 3;
+        assert!(is_newer(&unknown) && !is_newer(header.as_bytes()) && !is_newer(b""));
         assert_eq!(decode(&unknown).unwrap_err(), "record has version 1 and kind 3, known are 1, and 1 and 2");
     }
 }

@@ -71,6 +71,8 @@ pub(crate) struct Inner {
     pub(crate) log_cut: AtomicU64,
     /// Flushes do not keep up: memory or log are far beyond their bounds.
     overfull: AtomicBool,
+    /// Why the last flush failed, if it did.
+    flush_failure: Mutex<Option<String>>,
     /// No flush before this time, after one has failed.
     flush_not_before_ms: AtomicI64,
 }
@@ -184,6 +186,7 @@ impl Store {
             tier,
             log_cut,
             overfull: AtomicBool::new(false),
+            flush_failure: Mutex::default(),
             flush_not_before_ms: AtomicI64::new(i64::MIN),
         };
         inner.open_tier(&mut report.damaged)?.into_iter().for_each(|last| inner.flushing.lock().pass(last));
@@ -370,8 +373,12 @@ impl Inner {
     fn check_room(&self) -> Result<(), WriteError> {
         let log_bytes_max = self.options.flush_log_bytes.saturating_mul(OVERFULL_FACTOR);
         if self.overfull.load(Ordering::Relaxed) || self.log.end().0 - self.log.start().0 > log_bytes_max {
-            let message = "memory or log are far beyond their bounds because samples cannot be written to blocks fast \
-                           enough or at all; the log of this server says why";
+            let why = self.flush_failure.lock().clone();
+            let why =
+                why.map_or_else(|| "that takes longer than they come".to_owned(), |why| format!("the last try: {why}"));
+            let message = format!(
+                "memory or log are far beyond their bounds until samples can be written to blocks again; {why}"
+            );
             return Err(WriteError::new(WriteErrorKind::Unavailable, message));
         }
         Ok(())
@@ -389,6 +396,7 @@ impl Inner {
         }
         let outcome = if due == FlushDue::All { self.flush() } else { self.retry_flush() };
         self.flush_due(now_ms);
+        *self.flush_failure.lock() = outcome.as_ref().err().map(ToString::to_string);
         outcome.inspect_err(|_| {
             self.counters.flush_failures.add(1);
             self.flush_not_before_ms.store(now_ms.saturating_add(FLUSH_RETRY_MS), Ordering::Relaxed);
@@ -523,6 +531,11 @@ impl<'a> Replay<'a> {
     }
 
     fn apply(&mut self, position: Position, bytes: &[u8]) -> Result<(), String> {
+        if record::is_newer(bytes) {
+            // Left out, it would be gone for good with the next flush.
+            self.failure = Some(Error::Newer { what: format!("the write-ahead log at position {}", position.0) });
+            return Ok(());
+        }
         let record = record::decode(bytes)?;
         if self.departures.iter().flatten().any(|departure| departure.takes(&record.tenant, position)) {
             return Ok(());

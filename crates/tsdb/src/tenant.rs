@@ -13,7 +13,7 @@ use crate::batch::{Batch, Taken};
 use crate::blocks::{self, BlockName, StoredBlock};
 use crate::error::{Error, Rejections};
 use crate::exemplars::{self, Added, Exemplars};
-use crate::files::Files;
+use crate::files::{self, Files};
 use crate::ha::Elections;
 use crate::head::{Frozen, Head};
 use crate::lateness::Lateness;
@@ -101,14 +101,14 @@ impl Tenant {
             pending_from: None,
             head_from: Position(0),
             blocks: Arc::new(found.blocks),
-            tombstones: tombstones::load(&dir, damaged),
+            tombstones: tombstones::load(&dir, damaged)?,
         };
         // Numbers that a tombstone is about are not used again, also when no block has them any more.
         let last_flush = found.last_flush.max(state.tombstones.iter().map(|tombstone| tombstone.last_flush).max());
-        let metadata = load(&dir.join(METADATA_FILE), damaged, MetadataMap::decode);
-        let exemplars = load(&dir.join(EXEMPLARS_FILE), damaged, |bytes| {
+        let metadata = files::load(&dir.join(METADATA_FILE), metadata::MAGIC, damaged, MetadataMap::decode)?;
+        let exemplars = files::load(&dir.join(EXEMPLARS_FILE), exemplars::file::MAGIC, damaged, |bytes| {
             exemplars::file::decode(bytes, limits.exemplars_per_tenant_max)
-        });
+        })?;
         let (metadata, exemplars) = (Mutex::new(metadata), Mutex::new(exemplars));
         let (files, turn, state, unopened) = (files.clone(), Mutex::new(()), RwLock::new(state), found.unopened);
         let (lateness, leftovers, is_leaving) = (Lateness::default(), Mutex::default(), AtomicBool::new(false));
@@ -303,20 +303,6 @@ impl Tenant {
         blocks::sort_by_age(&mut blocks);
         state.blocks = Arc::new(blocks);
     }
-}
-
-/// The content of a file; without a sound file, none.
-fn load<T: Default>(path: &Path, damaged: &mut Vec<String>, decode: impl FnOnce(&[u8]) -> Result<T, String>) -> T {
-    let reason = match std::fs::read(path) {
-        Ok(bytes) => match decode(&bytes) {
-            Ok(content) => return content,
-            Err(reason) => reason,
-        },
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return T::default(),
-        Err(error) => error.to_string(),
-    };
-    damaged.push(format!("{}: {reason}", path.display()));
-    T::default()
 }
 
 /// A seed that nobody outside can know.

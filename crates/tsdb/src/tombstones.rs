@@ -5,8 +5,6 @@
 //! ones wrote, and about none that came later. Readers leave them out; a merge leaves them out for good, block by block, as
 //! its inputs may have been written before and after. The file is drawn in `docs/formats/data-directory.md`.
 
-use std::fs;
-use std::io;
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -15,6 +13,7 @@ use bongsu_model::{Labels, MatchOp, Matcher, SampleBuffer, TenantId};
 
 use crate::blocks::{BlockName, StoredBlock};
 use crate::error::Error;
+use crate::files;
 use crate::store::{Inner, Store};
 use crate::tenant::Tenant;
 
@@ -231,18 +230,13 @@ pub(crate) fn check(bytes: &[u8]) -> Result<(), String> {
 }
 
 /// What the file of a tenant's directory has; without a sound file, nothing.
-pub(crate) fn load(tenant_dir: &Path, damaged: &mut Vec<String>) -> Tombstones {
-    let path = tenant_dir.join(FILE);
-    let reason = match fs::read(&path) {
-        Ok(bytes) => match codec::decode(&bytes) {
-            Ok(list) => return Arc::new(list.into_iter().map(Arc::new).collect()),
-            Err(reason) => reason,
-        },
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return Tombstones::default(),
-        Err(error) => error.to_string(),
+pub(crate) fn load(tenant_dir: &Path, damaged: &mut Vec<String>) -> Result<Tombstones, Error> {
+    let decode = |bytes: &[u8]| {
+        let list = codec::decode(bytes);
+        list.map_err(|reason| format!("deletions are not known, what they deleted may be back: {reason}"))
     };
-    damaged.push(format!("deletions are not known, what they deleted may be back: {}: {reason}", path.display()));
-    Tombstones::default()
+    let list = files::load(&tenant_dir.join(FILE), codec::MAGIC, damaged, decode)?;
+    Ok(Arc::new(list.into_iter().map(Arc::new).collect()))
 }
 
 /// A matcher's operation as a byte of the file.

@@ -51,7 +51,14 @@ fn a_full_disk_refuses_and_takes_again_when_there_is_space() {
     assert_eq!(reader.take_dropped(), []);
     assert_eq!(log.stats().failures, 6);
     drop(log);
-    assert_eq!(open(&disk, SyncPolicy::Always).1, ["before", "after"]);
+    disk.set_faults(Faults { space_bytes: Some(10), ..Faults::default() });
+    let (log, replayed) = open(&disk, SyncPolicy::Always);
+    assert_eq!(replayed, ["before", "after"], "a full disk can be read");
+    assert_eq!(append(&log, "no room").unwrap_err().kind, ErrorKind::DiskFull);
+    disk.set_faults(Faults::default());
+    append(&log, "again").unwrap();
+    drop(log);
+    assert_eq!(open(&disk, SyncPolicy::Always).1, ["before", "after", "again"]);
 }
 
 #[test]

@@ -7,7 +7,7 @@ use bongsu_wire::remote_write::{
 
 use super::Exemplars;
 
-const MAGIC: &[u8; 8] = b"BGSEXEM1";
+pub(crate) const MAGIC: &[u8; 8] = b"BGSEXEM1";
 const FILE_BYTES_MAX: usize = 256 << 20;
 
 /// Series with their exemplars.

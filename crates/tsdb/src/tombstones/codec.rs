@@ -6,7 +6,7 @@ use bongsu_model::Matcher;
 
 use super::{OPS, TOMBSTONES_MAX, Tombstone};
 
-const MAGIC: &[u8; 8] = b"BGSTOMB1";
+pub(super) const MAGIC: &[u8; 8] = b"BGSTOMB1";
 const HEAD_BYTES: usize = MAGIC.len() + 4;
 
 /// The whole file.
