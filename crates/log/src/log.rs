@@ -172,7 +172,14 @@ impl Log {
         match state.begin_segment(disk, dir) {
             // What there is can be read; appends try again.
             Err(error) if error.kind == ErrorKind::DiskFull => {}
-            begun => begun?,
+            begun => {
+                begun?;
+                let active = state.segments.last().map(|segment| Arc::clone(&segment.path));
+                for path in recovered.empty.iter().filter(|path| Some(*path) != active.as_ref()) {
+                    // One that stays is found again by the next start.
+                    let _ = disk.remove(path);
+                }
+            }
         }
         let (work, space) = (Condvar::new(), Condvar::new());
         let shared = Arc::new(Shared { dir: dir.to_owned(), options, state: Mutex::new(state), work, space });

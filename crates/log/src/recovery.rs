@@ -38,6 +38,9 @@ pub struct Dropped {
 /// A log as it was found.
 pub(crate) struct Recovered {
     pub segments: Vec<Segment>,
+    /// Files of segments without a record. Their names keep the positions from beginning anew, so they go once the next
+    /// segment is there.
+    pub empty: Vec<Arc<Path>>,
     /// At or behind every position that the log had reached.
     pub end: Position,
     pub recovery: Recovery,
@@ -52,11 +55,12 @@ pub(crate) fn recover(
     let names = disk.list(dir).map_err(|source| Error::io("list log directory", dir, &source))?;
     let mut starts: Vec<Position> = names.iter().filter_map(|name| segment::start_of_name(name)).collect();
     starts.sort_unstable();
-    let mut recovered = Recovered { segments: Vec::new(), end: Position::default(), recovery: Recovery::default() };
+    let mut recovered =
+        Recovered { segments: Vec::new(), empty: Vec::new(), end: Position::default(), recovery: Recovery::default() };
     for start in starts {
         let path = segment::path(dir, start);
         let file = disk.open(&path).map_err(|source| Error::io("open log segment", &path, &source))?;
-        recovered.take_segment(disk, Segment { start, end: start, path: path.into() }, file, replay)?;
+        recovered.take_segment(Segment { start, end: start, path: path.into() }, file, replay)?;
     }
     Ok(recovered)
 }
@@ -74,7 +78,6 @@ pub fn scan_bytes(bytes: &[u8], start: Position, replay: &mut dyn FnMut(Position
 impl Recovered {
     fn take_segment(
         &mut self,
-        disk: &dyn Disk,
         mut segment: Segment,
         file: Box<dyn DiskFile>,
         replay: &mut dyn FnMut(Position, &[u8]),
@@ -99,8 +102,7 @@ impl Recovered {
         self.recovery.bytes += scan.bytes;
         self.recovery.dropped.append(&mut scan.dropped);
         if intact_bytes == HEADER_BYTES {
-            disk.remove(&segment.path)
-                .map_err(|source| Error::io("delete empty log segment", &segment.path, &source))?;
+            self.empty.push(segment.path);
             return Ok(());
         }
         if intact_bytes < file_bytes {

@@ -110,6 +110,7 @@ impl ActiveSegment {
     /// Creates the file and makes it and its name durable.
     pub fn create(disk: &dyn Disk, dir: &Path, header: SegmentHeader) -> Result<Self, Error> {
         let path = path(dir, header.start);
+        let was_there = path.exists();
         let create = || -> io::Result<Box<dyn DiskFile>> {
             let file = disk.create(&path)?;
             write_all_at(file.as_ref(), 0, &header.encode())?;
@@ -120,8 +121,11 @@ impl ActiveSegment {
         match create() {
             Ok(file) => Ok(Self { start: header.start, end: header.start, path, file, dirty: false }),
             Err(source) => {
-                // What is left of it would only be reported as damage at the next start.
-                let _ = disk.remove(&path);
+                // What is left of it would only be reported as damage at the next start. But one that was there, without
+                // records, is what the next start knows the position by.
+                if !was_there {
+                    let _ = disk.remove(&path);
+                }
                 Err(Error::io("create log segment", &path, &source))
             }
         }

@@ -124,3 +124,25 @@ proptest::proptest! {
         proptest::prop_assert_eq!(told, (bytes.len() as u64).saturating_sub(32));
     }
 }
+
+#[test]
+fn positions_go_on_when_a_start_fails_before_the_next_segment_is_there() {
+    let dir = tempfile::tempdir().unwrap();
+    let disk = bongsu_disk::SimDisk::new(dir.path()).unwrap();
+    let options = Options { disk: std::sync::Arc::new(disk.clone()), ..Options::default() };
+    let open = || Log::open(dir.path(), options.clone(), &mut |_, _| {}).map(|(log, _)| log);
+    let log = open().unwrap();
+    log.append(&[b"sent"]).unwrap().1.wait().unwrap();
+    let cut = log.rotate().unwrap();
+    log.truncate_to(cut).unwrap();
+    drop(log);
+    for operations in 0..6 {
+        disk.fail_after(operations, bongsu_disk::Fault::PowerCut);
+        let _ = open();
+        disk.restart(operations).unwrap();
+        disk.fail_after(operations, bongsu_disk::Fault::Error);
+        let _ = open();
+        disk.heal();
+        assert_eq!(open().unwrap().end(), cut, "after {operations} operations");
+    }
+}
