@@ -102,7 +102,7 @@ impl Centre {
     /// The numbers of the pushes that are there.
     fn numbers(&self, base_seconds: i64) -> BTreeSet<i64> {
         let query = percent_encode("m{index=\"0\"}[1h]");
-        let url = format!("{}/api/v1/query?query={query}&time={}", self.url, base_seconds + 3600);
+        let url = format!("{}/api/v1/query?query={query}&time={}", self.url, base_seconds + 3599);
         let answer = Http::default().get(&url, &[]).unwrap();
         assert_eq!(answer.status, 200, "{}", answer.body);
         let result = answer.json()["data"]["result"].clone();
