@@ -51,18 +51,26 @@ impl Inner {
             return Ok(false);
         }
         let now_ms = self.options.clock.now_ms();
-        for tenant in self.tenants.all() {
+        let Some((crowd, tenant, plan)) = self.next_merge(now_ms) else { return Ok(false) };
+        let is_stopped = || is_stopped() || tenant.is_leaving.load(Ordering::Relaxed);
+        let pacer = Pacer::new(&self.rests, self.options.merge_pace, crowd);
+        match self.carry_out(&tenant, &plan, now_ms, &pacer, &is_stopped) {
+            Err(Error::Block(bongsu_block::Error::Cancelled { .. })) => Ok(false),
+            outcome => outcome.inspect_err(|_| plan.put_off(now_ms)).map(|()| true),
+        }
+    }
+
+    /// The merge that helps readers most: that of the day with the most blocks, which are told too. So no tenant whose merges
+    /// never end keeps the others from theirs.
+    fn next_merge(&self, now_ms: i64) -> Option<(usize, Arc<Tenant>, Plan)> {
+        let due = |tenant: Arc<Tenant>| {
             let blocks = Arc::clone(&tenant.state.read().blocks);
             let trim = || self.plan_trim(&tenant, &blocks, now_ms);
-            let Some(plan) = plan(&blocks, &tenant.unopened, now_ms).or_else(trim) else { continue };
-            let is_stopped = || is_stopped() || tenant.is_leaving.load(Ordering::Relaxed);
-            let pacer = Pacer::new(&self.rests, self.options.merge_pace, blocks_of_day(&blocks, plan.partition));
-            return match self.carry_out(&tenant, &plan, now_ms, &pacer, &is_stopped) {
-                Err(Error::Block(bongsu_block::Error::Cancelled { .. })) => Ok(false),
-                outcome => outcome.inspect_err(|_| plan.put_off(now_ms)).map(|()| true),
-            };
-        }
-        Ok(false)
+            let plan = plan(&blocks, &tenant.unopened, now_ms).or_else(trim)?;
+            Some((blocks_of_day(&blocks, plan.partition), tenant, plan))
+        };
+        // Of equal ones the first.
+        self.tenants.all().into_iter().filter_map(due).rev().max_by_key(|(crowd, ..)| *crowd)
     }
 
     fn carry_out(

@@ -115,6 +115,23 @@ fn a_slow_merge_keeps_nobody_waiting() {
 }
 
 #[test]
+fn the_tenant_with_most_blocks_is_merged_first() {
+    let store = TestStore::new();
+    let put = |tenant: &str, number: i64| {
+        store.write(tenant, &[(labels("m"), vec![(START_MS + number, 1.0)])]).unwrap().wait().unwrap();
+        store.flush().unwrap();
+    };
+    (0..4).for_each(|number| put("a", number));
+    (0..6).for_each(|number| put("b", number));
+    let blocks = |name: &str| store.holdings(&tenant(name)).unwrap().blocks.len();
+    assert!(store.merge_once().unwrap());
+    assert_eq!((blocks("a"), blocks("b")), (4, 1));
+    assert!(store.merge_once().unwrap());
+    assert_eq!((blocks("a"), blocks("b")), (1, 1));
+    assert!(!store.merge_once().unwrap());
+}
+
+#[test]
 fn a_slow_merge_is_given_up_at_the_end() {
     let store = TestStore::with(|options| {
         options.merge_pace = MergePace { bytes_per_second: Some(1), ..MergePace::unbounded() };
