@@ -19,8 +19,6 @@ use crate::queries::percent_encode;
 
 const WIDE_HOSTS: u32 = 1000;
 const WIDE_SCRAPES: usize = 8;
-/// Hosts whose samples are counted by one question: peers bound the series of one.
-const COUNTED_HOSTS: u32 = 100;
 /// Hosts and scrapes of the short and of the long history.
 const HOURS: (u32, usize) = (20, 480);
 const DAY: (u32, usize) = (5, 5760);
@@ -108,10 +106,9 @@ impl Bench<'_> {
         }
         let ready_seconds = begun.elapsed().as_secs_f64();
         let mut stored = 0.0;
-        for hundred in 0..WIDE_HOSTS / COUNTED_HOSTS {
-            let hosts = format!(r#"{{job="node",instance=~"host-{hundred:03}[0-9][0-9][.].*"}}"#);
-            let query = format!("sum(count_over_time({hosts}[1h])) or vector(0)");
+        for name in metric_names(&mut connection)? {
             // A host may be scraped within the interval after the last.
+            let query = format!("sum(count_over_time({name}[1h])) or vector(0)");
             stored += number(&mut connection, &query, self.now_ms + INTERVAL_MS)?;
         }
         Ok(Killed { ready_seconds, acked, lost: acked as i64 - stored as i64 })
@@ -138,6 +135,13 @@ impl Bench<'_> {
     fn folder(&self) -> anyhow::Result<TempDir> {
         Ok(self.dir.map_or_else(tempfile::tempdir, tempfile::tempdir_in)?)
     }
+}
+
+/// All metrics: samples are counted name by name, as without their names series of other metrics may be the same.
+fn metric_names(connection: &mut Connection) -> anyhow::Result<Vec<String>> {
+    let answer: Value = serde_json::from_slice(&connection.get("/api/v1/label/__name__/values")?.ok()?)?;
+    let names = answer["data"].as_array().context("no names of metrics")?;
+    Ok(names.iter().filter_map(|name| name.as_str().map(str::to_owned)).collect())
 }
 
 /// The one number that a query answers.
