@@ -197,7 +197,12 @@ impl Walk<'_> {
         let TimeBounds { min_ms, max_ms } = self.bounds;
         if ms < min_ms {
             self.rejections.count(RejectReason::SampleTooOld, 1, || {
-                (text(), format!("sample at {ms} ms is too old, taken from {min_ms} ms on"))
+                (
+                    text(),
+                    format!(
+                        "sample at {ms} ms is older than retention and samples_behind allow: taken from {min_ms} ms on"
+                    ),
+                )
             });
         } else if ms > max_ms {
             self.rejections.count(RejectReason::SampleTooFarInFuture, 1, || {
