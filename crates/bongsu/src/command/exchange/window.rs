@@ -94,7 +94,7 @@ mod tests {
     #[test]
     fn selectors_become_text_again() {
         let matchers = selector(r#"up{job=~"a|\"b",x!="1"}"#).unwrap();
-        assert_eq!(selector_text(&matchers), r#"{__name__="up",job=~"a|\"b",x!="1"}"#);
+        assert_eq!(selector_text(&matchers), r#"{job=~"a|\"b",x!="1",__name__="up"}"#);
         assert!(selector("up[5m]").is_err() && selector("1").is_err());
     }
 }
