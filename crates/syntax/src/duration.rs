@@ -190,8 +190,10 @@ pub(crate) fn seconds_to_ms(seconds: f64) -> Option<i64> {
     (ms.abs() <= BOUND_MS).then_some(ms as i64)
 }
 
-/// Whole milliseconds, as Prometheus takes calculated durations; `None` beyond the bound.
+/// Whole milliseconds, as Prometheus takes calculated durations; `None` beyond the bound. What is whole but for the error
+/// of the multiplication is whole: 1.001 s are 1001 ms.
 fn cut_to_ms(seconds: f64) -> Option<i64> {
-    let ms = (seconds * 1000.0).trunc();
+    let (ms, whole) = (seconds * 1000.0, (seconds * 1000.0).round());
+    let ms = if (ms - whole).abs() < 1e-6 { whole } else { ms.trunc() };
     (ms.abs() <= BOUND_MS).then_some(ms as i64)
 }
