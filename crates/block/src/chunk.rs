@@ -4,6 +4,7 @@ use std::ops::Range;
 
 use bongsu_model::SampleBuffer;
 
+use crate::buckets::{self, BUCKETS, Bucket, Coarse};
 use crate::bytes::Cursor;
 use crate::error::Damage;
 use crate::histograms::{self, HISTOGRAMS};
@@ -21,6 +22,12 @@ pub(crate) fn read(
     let mut cursor = Cursor::new(column);
     let head = times::decode_head(&mut cursor)?;
     let TimesHead { count, first_ms, last_ms } = head;
+    if values.first() == Some(&BUCKETS) {
+        let mut buckets = Vec::new();
+        read_buckets(head, cursor, values, start_ms, end_ms, &mut buckets)?;
+        buckets::samples(&buckets, start_ms, end_ms, out);
+        return Ok(());
+    }
     if last_ms < start_ms || first_ms > end_ms {
         return Ok(());
     }
@@ -49,6 +56,39 @@ pub(crate) fn read(
         out.values.drain(old..old + wanted.start);
     }
     read_starts(starts, count, wanted, old, &mut out.start_timestamps_ms)
+}
+
+/// Appends what a chunk of a block of buckets has in the time range.
+pub(crate) fn read_coarse(
+    column: &[u8],
+    values: &[u8],
+    start_ms: i64,
+    end_ms: i64,
+    out: &mut Coarse,
+) -> Result<(), Damage> {
+    if values.first() != Some(&BUCKETS) {
+        return read(column, values, start_ms, end_ms, &mut out.histograms);
+    }
+    let mut cursor = Cursor::new(column);
+    let head = times::decode_head(&mut cursor)?;
+    read_buckets(head, cursor, values, start_ms, end_ms, &mut out.buckets)
+}
+
+/// The times of a chunk of buckets are those at which they end.
+fn read_buckets(
+    head: TimesHead,
+    mut cursor: Cursor<'_>,
+    values: &[u8],
+    start_ms: i64,
+    end_ms: i64,
+    out: &mut Vec<Bucket>,
+) -> Result<(), Damage> {
+    if head.last_ms < start_ms {
+        return Ok(());
+    }
+    let mut ends = Vec::new();
+    times::decode_body(head, &mut cursor, &mut ends)?;
+    buckets::decode(values, &ends, start_ms, end_ms, out)
 }
 
 /// Appends the wanted ones of a chunk's starts behind those of `place` samples.

@@ -9,8 +9,10 @@ use crate::section::{ENTRY_BYTES, KINDS, Kind, SectionEntry, has_checksum};
 pub(crate) const MAGIC: [u8; 8] = *b"BONGSUBK";
 /// The newest format that this program reads; written when an older one cannot hold the samples, so that a version of
 /// this program that knows the older one only can read what it could have written itself.
-pub(crate) const VERSION: u32 = 2;
-/// The format without native histograms and starts.
+pub(crate) const VERSION: u32 = 3;
+/// The format without buckets.
+pub(crate) const VERSION_SAMPLES: u32 = 2;
+/// The format without native histograms and starts, too.
 pub(crate) const VERSION_FLOATS: u32 = 1;
 /// Later versions that are believed to be such: a larger number was made by a damaged disk.
 const VERSIONS_AHEAD: u32 = 100;
@@ -40,6 +42,8 @@ pub struct BlockMeta {
     pub chunk_count: u64,
     /// The writer's word for how often the samples were merged; see [`crate::WriteOptions::level`].
     pub level: u32,
+    /// How long the stretches of time are of which it has buckets, milliseconds; 0 when it has samples.
+    pub resolution_ms: i64,
 }
 
 /// The footer, decoded.
@@ -52,6 +56,7 @@ pub(crate) struct Footer {
     pub sample_count: u64,
     pub chunk_count: u64,
     pub level: u32,
+    pub resolution_secs: u32,
     pub version: u32,
 }
 
@@ -69,7 +74,7 @@ impl Footer {
             u64::from(self.series_count),
             self.sample_count,
             self.chunk_count,
-            u64::from(self.level),
+            u64::from(self.level) | u64::from(self.resolution_secs) << 32,
         ];
         numbers.iter().for_each(|number| out.extend_from_slice(&number.to_le_bytes()));
         let crc = crc32c::crc32c(&out);
@@ -130,6 +135,7 @@ impl Footer {
             sample_count: word(numbers + 24),
             chunk_count: word(numbers + 32),
             level: word(numbers + 40) as u32,
+            resolution_secs: if version > VERSION_SAMPLES { (word(numbers + 40) >> 32) as u32 } else { 0 },
             version,
         })
     }
@@ -145,6 +151,7 @@ impl Footer {
             sample_count: self.sample_count,
             chunk_count: self.chunk_count,
             level: self.level,
+            resolution_ms: i64::from(self.resolution_secs) * 1000,
         }
     }
 }

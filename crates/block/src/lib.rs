@@ -5,9 +5,10 @@
 //! ```
 //!
 //! The store flushes its head into such files ([`BlockWriter`]), asks them ([`Block`]) and merges small ones into larger
-//! ones ([`merge`]). This crate knows nothing of folders full of blocks, of retention or of tenants. The bytes are drawn
+//! ones ([`merge`]) or into coarse ones ([`downsample`]). This crate knows nothing of folders full of blocks, of retention or of tenants. The bytes are drawn
 //! in `docs/formats/block.md`.
 
+mod buckets;
 mod bytes;
 mod chunk;
 mod decimal;
@@ -30,10 +31,11 @@ mod times;
 mod values;
 mod writer;
 
+pub use buckets::{Bucket, Coarse};
 pub use error::Error;
 pub use footer::{BlockMeta, FOOTER_BYTES};
 pub use labels::LabelWalk;
-pub use merge::{Removed, merge, merge_without};
+pub use merge::{Removed, downsample, merge, merge_without};
 pub use reader::{Block, Codec, Inspection, LabelBytes, Part, RemoteFile};
 pub use salvage::{Salvaged, salvage};
 pub use series::LABELS_MAX;

@@ -3,8 +3,9 @@
 use std::path::Path;
 use std::sync::Arc;
 
-use bongsu_model::{Labels, LabelsBuffer, SampleBuffer};
+use bongsu_model::{Labels, LabelsBuffer, Mark, SampleBuffer};
 
+use crate::buckets::Coarse;
 use crate::error::Error;
 use crate::footer::BlockMeta;
 use crate::labels::LabelWalk;
@@ -45,32 +46,121 @@ pub fn merge_without(
 ) -> Result<SealedBlock, Error> {
     let (start_ms, interval_ms) = (options.start_ms_min, options.interval_ms);
     let mut writer = BlockWriter::create(path, options)?;
+    let mut samples = Gathered::default();
+    each_series(blocks, path, is_cancelled, &mut |labels, found| {
+        samples.read(labels, found, (start_ms, interval_ms), removed)?;
+        writer.push(labels, &samples.samples)
+    })?;
+    writer.seal()
+}
+
+/// Writes the buckets of what `blocks` hold, at the resolution of [`WriteOptions::resolution_secs`]: of samples as
+/// [`merge_without`] would write them, and of buckets of a finer resolution, of which the coarser one is a multiple. Of
+/// buckets, all are left out that have samples in a range that is gone.
+///
+/// # Errors
+/// As [`merge`].
+pub fn downsample(
+    blocks: &[Arc<Block>],
+    path: &Path,
+    options: WriteOptions,
+    removed: &Removed<'_>,
+    is_cancelled: &dyn Fn() -> bool,
+) -> Result<SealedBlock, Error> {
+    let (start_ms, interval_ms) = (options.start_ms_min, options.interval_ms);
+    let resolution_ms = i64::from(options.resolution_secs.max(1)) * 1000;
+    let mut writer = BlockWriter::create(path, options)?;
+    let (mut samples, mut finer) = (Gathered::default(), Coarse::default());
+    each_series(blocks, path, is_cancelled, &mut |labels, found| {
+        if found.iter().all(|one| one.block.meta().resolution_ms == 0) {
+            samples.read(labels, found, (start_ms, interval_ms), removed)?;
+            return writer.push_coarse(labels, &Coarse::of(&samples.samples, resolution_ms));
+        }
+        finer.clear();
+        for one in found {
+            let mut of_block = Coarse::default();
+            one.block.read_coarse(one.series, start_ms, i64::MAX, &mut of_block)?;
+            of_block.remove(&mut removed(one.place, labels));
+            finer.buckets.append(&mut of_block.buckets);
+            let (first, middle) = (Mark::default(), finer.histograms.mark());
+            finer.histograms.extend_between(&of_block.histograms, i64::MIN, i64::MAX);
+            finer.histograms.overlay(first, middle);
+        }
+        finer.buckets.sort_by_key(|bucket| bucket.first_ms);
+        writer.push_coarse(labels, &finer.coarser(resolution_ms))
+    })?;
+    writer.seal()
+}
+
+/// A series in one of the blocks.
+struct Found<'a> {
+    /// Place of the block in the list.
+    place: usize,
+    block: &'a Block,
+    series: u32,
+}
+
+/// What becomes of a series that is found in blocks.
+type TakeSeries<'t> = dyn FnMut(&Labels, &[Found<'_>]) -> Result<(), Error> + 't;
+
+/// Calls `take` for all series of the blocks in the order of their labels.
+fn each_series(
+    blocks: &[Arc<Block>],
+    path: &Path,
+    is_cancelled: &dyn Fn() -> bool,
+    take: &mut TakeSeries<'_>,
+) -> Result<(), Error> {
     let mut inputs = blocks.iter().map(|block| Input::new(block)).collect::<Result<Vec<_>, _>>()?;
-    let (mut samples, mut whole) = (SampleBuffer::default(), SampleBuffer::default());
+    let mut found = Vec::new();
     while let Some(labels) = inputs.iter().filter_map(|input| input.labels.as_ref()).min().cloned() {
         if is_cancelled() {
             return Err(Error::Cancelled { path: path.to_owned() });
         }
+        found.clear();
+        for (place, input) in inputs.iter_mut().enumerate() {
+            if input.labels.as_ref() == Some(&labels) {
+                found.push(Found { place, block: input.block, series: input.series });
+                input.advance()?;
+            }
+        }
+        take(&labels, &found)?;
+    }
+    Ok(())
+}
+
+/// The samples of a series, of all blocks.
+#[derive(Default)]
+struct Gathered {
+    samples: SampleBuffer,
+    whole: SampleBuffer,
+}
+
+impl Gathered {
+    fn read(
+        &mut self,
+        labels: &Labels,
+        found: &[Found<'_>],
+        (start_ms, interval_ms): (i64, i64),
+        removed: &Removed<'_>,
+    ) -> Result<(), Error> {
+        let Self { samples, whole } = self;
         samples.clear();
         let first = samples.mark();
-        let of_series = |(_, input): &(usize, &mut Input)| input.labels.as_ref() == Some(&labels);
-        for (place, input) in inputs.iter_mut().enumerate().filter(of_series) {
+        for one in found {
             let middle = samples.mark();
-            let mut gone = removed(place, &labels);
+            let mut gone = removed(one.place, labels);
             if gone.is_empty() {
-                input.block.read(input.series, start_ms, i64::MAX, &mut samples)?;
+                one.block.read(one.series, start_ms, i64::MAX, samples)?;
             } else {
                 whole.clear();
-                input.block.read(input.series, start_ms, i64::MAX, &mut whole)?;
-                samples.extend_without(&whole, &mut gone);
+                one.block.read(one.series, start_ms, i64::MAX, whole)?;
+                samples.extend_without(whole, &mut gone);
             }
             samples.overlay(first, middle);
-            input.advance()?;
         }
         samples.keep_last_of_intervals(first, interval_ms);
-        writer.push(&labels, &samples)?;
+        Ok(())
     }
-    writer.seal()
 }
 
 /// A block and the series that is next.

@@ -13,6 +13,7 @@ use std::sync::{Arc, OnceLock};
 use bongsu_model::{LabelsBuffer, SampleBuffer};
 use memmap2::Mmap;
 
+use crate::buckets::Coarse;
 use crate::bytes::Cursor;
 use crate::chunk;
 use crate::dictionary::Dictionary;
@@ -42,6 +43,9 @@ pub struct Block {
     /// One bit for each page whose checksum was right.
     pages_checked: Vec<AtomicU64>,
 }
+
+/// Reads a chunk: its column of times, and what stands in place of values.
+type ReadChunk<'r> = dyn FnMut(&[u8], &[u8]) -> Result<(), Damage> + 'r;
 
 impl std::fmt::Debug for Block {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
@@ -150,6 +154,18 @@ impl Block {
     /// # Errors
     /// [`Error::Corrupt`], also when there is no such series. Then `out` may have got some samples.
     pub fn read(&self, series: u32, start_ms: i64, end_ms: i64, out: &mut SampleBuffer) -> Result<(), Error> {
+        self.read_chunks(series, &mut |column, values| chunk::read(column, values, start_ms, end_ms, out))
+    }
+
+    /// Appends what a block of buckets has of a series in a time range, both ends inclusive.
+    ///
+    /// # Errors
+    /// As [`read`](Self::read).
+    pub fn read_coarse(&self, series: u32, start_ms: i64, end_ms: i64, out: &mut Coarse) -> Result<(), Error> {
+        self.read_chunks(series, &mut |column, values| chunk::read_coarse(column, values, start_ms, end_ms, out))
+    }
+
+    fn read_chunks(&self, series: u32, read: &mut ReadChunk<'_>) -> Result<(), Error> {
         let span = self.series()?.chunks(series).map_err(self.damaged(Kind::Series))?;
         let page = self.page_from(span.offset)?;
         let in_page = |damage: Damage| damage.in_section(&self.meta.path, "page", span.offset);
@@ -161,7 +177,7 @@ impl Block {
                 number => self.column(number - 1)?,
             };
             let values = take_block(&mut cursor).map_err(in_page)?;
-            chunk::read(column, values, start_ms, end_ms, out).map_err(in_page)?;
+            read(column, values).map_err(in_page)?;
         }
         Ok(())
     }
@@ -196,7 +212,7 @@ impl Block {
             if !samples.is_in_order() {
                 return wrong("expected ascending times, each in one kind of samples");
             }
-            if let Some((first, last)) = samples.time_range() {
+            if let Some((first, last)) = self.time_range(series, &samples)? {
                 (min_time_ms, max_time_ms) = (min_time_ms.min(first), max_time_ms.max(last));
             }
             sample_count += samples.len() as u64;
@@ -208,6 +224,16 @@ impl Block {
             return wrong("expected the times and samples that the footer tells");
         }
         Ok(())
+    }
+
+    /// The times that the samples of a series are about.
+    fn time_range(&self, series: u32, samples: &SampleBuffer) -> Result<Option<(i64, i64)>, Error> {
+        if self.meta.resolution_ms == 0 {
+            return Ok(samples.time_range());
+        }
+        let mut coarse = Coarse::default();
+        self.read_coarse(series, i64::MIN, i64::MAX, &mut coarse)?;
+        Ok(coarse.time_range())
     }
 
     /// The bytes from a place in the file to the end of its page, once the page is checked.

@@ -2,8 +2,9 @@
 
 use std::path::Path;
 
-use bongsu_model::SampleBuffer;
+use bongsu_model::{Labels, SampleBuffer};
 
+use crate::buckets::Coarse;
 use crate::error::Error;
 use crate::footer::BlockMeta;
 use crate::reader::Block;
@@ -41,15 +42,21 @@ pub fn salvage(
         // Without these no series has labels or a place: then there is nothing to copy.
         block.series().and_then(|_| block.dictionary())?;
     }
-    let mut writer = BlockWriter::create(path, options)?;
+    let resolution_secs = u32::try_from(meta.resolution_ms / 1000).unwrap_or(0);
+    let mut writer = BlockWriter::create(path, WriteOptions { resolution_secs, ..options })?;
     let (mut lost_series, mut reasons) = (0, Vec::new());
-    let mut samples = SampleBuffer::default();
+    let (mut samples, mut coarse) = (SampleBuffer::default(), Coarse::default());
     for series in 0..meta.series_count {
         samples.clear();
-        let read = block.read(series, i64::MIN, i64::MAX, &mut samples).and_then(|()| block.labels(series));
+        coarse.clear();
+        let read = match resolution_secs {
+            0 => block.read(series, i64::MIN, i64::MAX, &mut samples),
+            _ => block.read_coarse(series, i64::MIN, i64::MAX, &mut coarse),
+        };
+        let read = read.and_then(|()| block.labels(series));
         let copied = match read {
             // What is out of order was damaged too.
-            Ok(labels) => match writer.push(&labels, &samples) {
+            Ok(labels) => match push(&mut writer, &labels, &samples, &coarse) {
                 Err(error @ Error::Input { .. }) => Some(error),
                 outcome => outcome.map(|()| None)?,
             },
@@ -68,10 +75,13 @@ pub fn salvage(
     Ok(Salvaged { meta: new, lost_series, lost_samples, reasons })
 }
 
+/// A series of samples, or of buckets.
+fn push(writer: &mut BlockWriter, labels: &Labels, samples: &SampleBuffer, coarse: &Coarse) -> Result<(), Error> {
+    if coarse.is_empty() { writer.push(labels, samples) } else { writer.push_coarse(labels, coarse) }
+}
+
 #[cfg(test)]
 mod tests {
-    use bongsu_model::Labels;
-
     use super::*;
 
     #[test]

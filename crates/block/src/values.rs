@@ -12,6 +12,7 @@ use std::cell::RefCell;
 use bongsu_model::STALE_NAN_BITS;
 use pco::{ChunkConfig, DeltaSpec};
 
+use crate::buckets::BUCKETS;
 use crate::bytes::{Cursor, put_signed, put_varint};
 use crate::decimal::{self, Scaled};
 use crate::error::Damage;
@@ -144,6 +145,7 @@ pub(crate) fn codec_name(codec: u8) -> String {
         PACKED_DELTAS => "packed deltas",
         PCO => "pco",
         HISTOGRAMS => return "histograms".to_owned(),
+        BUCKETS => return "buckets".to_owned(),
         _ => "unknown",
     };
     let form = if codec >> 4 == FLOAT_BITS { "float bits" } else { "decimal" };

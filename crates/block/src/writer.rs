@@ -8,6 +8,7 @@ use bongsu_model::{Labels, SampleBuffer};
 use hashbrown::HashMap;
 use xxhash_rust::xxh3::xxh3_128;
 
+use crate::buckets::Coarse;
 use crate::bytes::put_varint;
 use crate::dictionary::PairInterner;
 use crate::error::Error;
@@ -16,7 +17,7 @@ use crate::output::OutputFile;
 use crate::section::{KINDS, Kind, SectionEntry};
 use crate::series::{LABELS_MAX, SeriesTable};
 use crate::values::{Effort, ValueEncoder};
-use crate::{CHUNK_SAMPLES_MAX, histograms, postings, starts, times};
+use crate::{CHUNK_SAMPLES_MAX, buckets, histograms, postings, starts, times};
 
 /// A page ends with the series that makes it this large.
 const PAGE_BYTES: usize = 16 << 10;
@@ -38,6 +39,8 @@ pub struct WriteOptions {
     pub start_ms_min: i64,
     /// [`crate::merge`] keeps the last sample of each interval alone, milliseconds; 0 keeps all.
     pub interval_ms: i64,
+    /// For a block of buckets: how long the stretches of time are, whole seconds; 0 for one of samples.
+    pub resolution_secs: u32,
     /// The file system.
     pub disk: Arc<dyn Disk>,
 }
@@ -50,6 +53,7 @@ impl Default for WriteOptions {
             level: 0,
             start_ms_min: i64::MIN,
             interval_ms: 0,
+            resolution_secs: 0,
             disk: Arc::new(OsDisk),
         }
     }
@@ -112,6 +116,7 @@ impl BlockWriter {
     pub fn create(path: &Path, options: WriteOptions) -> Result<Self, Error> {
         let mut file = OutputFile::create(Arc::clone(&options.disk), path)?;
         file.write(&MAGIC)?;
+        let version = if options.resolution_secs > 0 { footer::VERSION } else { footer::VERSION_FLOATS };
         Ok(Self {
             file,
             options: WriteOptions {
@@ -131,7 +136,7 @@ impl BlockWriter {
             max_time_ms: i64::MIN,
             sample_count: 0,
             chunk_count: 0,
-            version: footer::VERSION_FLOATS,
+            version,
         })
     }
 
@@ -146,6 +151,39 @@ impl BlockWriter {
         let start = self.page.len();
         self.put_floats(samples);
         self.put_histograms(samples);
+        self.end_series(labels, start, (first_ms, last_ms), samples.len() as u64)
+    }
+
+    /// Adds a series with all that a block of buckets has of it; one with nothing is left out. The caller says in
+    /// [`WriteOptions::resolution_secs`] what the buckets are.
+    ///
+    /// # Errors
+    /// As [`push`](Self::push); ends of buckets have to ascend.
+    pub fn push_coarse(&mut self, labels: &Labels, coarse: &Coarse) -> Result<(), Error> {
+        let Some(range_ms) = coarse.time_range() else { return Ok(()) };
+        self.check(labels, &coarse.histograms)?;
+        if !coarse.buckets.is_sorted_by(|a, b| a.end_ms < b.end_ms) {
+            return Err(Error::Input { series: labels.to_string(), reason: "ends of buckets must ascend" });
+        }
+        let start = self.page.len();
+        for buckets in coarse.buckets.chunks(self.options.chunk_samples_max) {
+            let ends: Vec<i64> = buckets.iter().map(|bucket| bucket.end_ms).collect();
+            self.put_times(&ends);
+            self.scratch.clear();
+            buckets::encode(buckets, &mut self.encoder, self.options.effort, &mut self.scratch);
+            self.put_values();
+        }
+        self.put_histograms(&coarse.histograms);
+        self.end_series(labels, start, range_ms, coarse.sample_count())
+    }
+
+    fn end_series(
+        &mut self,
+        labels: &Labels,
+        start: usize,
+        (first_ms, last_ms): (i64, i64),
+        samples: u64,
+    ) -> Result<(), Error> {
         for (place, (name, value)) in labels.iter().enumerate() {
             let pair = self.interner.intern(name, value, self.series.pair_before(place));
             self.series.push_pair(pair);
@@ -154,7 +192,7 @@ impl BlockWriter {
         self.last_labels = Some(labels.clone());
         self.min_time_ms = self.min_time_ms.min(first_ms);
         self.max_time_ms = self.max_time_ms.max(last_ms);
-        self.sample_count += samples.len() as u64;
+        self.sample_count += samples;
         if self.page.len() >= PAGE_BYTES { self.flush_page() } else { Ok(()) }
     }
 
@@ -203,7 +241,7 @@ impl BlockWriter {
             self.begin_values(&samples.histogram_start_timestamps_ms, place, chunk.len());
             histograms::encode(chunk, &mut self.encoder, self.options.effort, &mut self.scratch);
             self.put_values();
-            self.version = footer::VERSION;
+            self.version = self.version.max(footer::VERSION_SAMPLES);
             place += chunk.len();
         }
     }
@@ -221,7 +259,7 @@ impl BlockWriter {
             starts::encode(&padded, &mut self.scratch)
         };
         if is_written {
-            self.version = footer::VERSION;
+            self.version = self.version.max(footer::VERSION_SAMPLES);
         }
     }
 
@@ -291,6 +329,7 @@ impl BlockWriter {
             sample_count: self.sample_count,
             chunk_count: self.chunk_count,
             level: self.options.level,
+            resolution_secs: self.options.resolution_secs,
             version: self.version,
         };
         self.file.write(&footer.encode())?;

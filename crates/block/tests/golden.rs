@@ -7,11 +7,12 @@ use std::fmt::Write as _;
 use std::path::Path;
 use std::sync::Arc;
 
-use bongsu_block::{Block, BlockWriter, Effort, WriteOptions};
+use bongsu_block::{Block, BlockWriter, Coarse, Effort, WriteOptions};
 use bongsu_model::{BucketSpan, FloatHistogram, Labels, ResetHint, STALE_NAN, SampleBuffer};
 
 const VERSION_1: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/data/version-1.block");
 const VERSION_2: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/data/version-2.block");
+const VERSION_3: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/data/version-3.block");
 
 /// A value by the number of its sample.
 type Value = fn(i64) -> f64;
@@ -157,4 +158,39 @@ fn version_1_is_read_and_written_for_floats() {
 #[test]
 fn version_2_is_read_and_written_for_histograms() {
     check_golden(VERSION_2, &histogram_series());
+}
+
+/// The buckets of the series of both other files, at a resolution of five minutes.
+fn write_buckets(path: &Path) {
+    let options = WriteOptions { effort: Effort::Small, level: 2, resolution_secs: 300, ..WriteOptions::default() };
+    let inputs = [Block::open(Path::new(VERSION_1)).unwrap(), Block::open(Path::new(VERSION_2)).unwrap()];
+    let sealed = bongsu_block::downsample(&inputs, path, options, &|_, _| Vec::new(), &|| false).unwrap();
+    sealed.publish().unwrap();
+}
+
+#[test]
+fn version_3_is_read_and_written_for_buckets() {
+    if std::env::var_os("UPDATE").is_some() {
+        write_buckets(Path::new(VERSION_3));
+    }
+    let block = Block::open(Path::new(VERSION_3)).unwrap();
+    block.verify().unwrap();
+    assert_eq!(block.meta().resolution_ms, 300_000);
+    let mut all = series();
+    all.extend(histogram_series());
+    all.sort_by(|a, b| a.0.cmp(&b.0));
+    for (number, (labels, samples)) in (0..block.meta().series_count).zip(&all) {
+        assert_eq!(block.labels(number).unwrap(), *labels);
+        let mut coarse = Coarse::default();
+        block.read_coarse(number, i64::MIN, i64::MAX, &mut coarse).unwrap();
+        assert_eq!(format!("{coarse:?}"), format!("{:?}", Coarse::of(samples, 300_000)), "{labels}");
+        let mut lasts = SampleBuffer::default();
+        block.read(number, i64::MIN, i64::MAX, &mut lasts).unwrap();
+        let is_sample = |time_ms: &i64| samples.timestamps_ms.contains(time_ms);
+        assert!(lasts.timestamps_ms.iter().all(is_sample), "who does not know buckets gets real samples: {labels}");
+    }
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("new.block");
+    write_buckets(&path);
+    assert!(std::fs::read(&path).unwrap() == std::fs::read(VERSION_3).unwrap(), "see the other versions");
 }

@@ -6,7 +6,7 @@
 use std::ops::Range;
 use std::sync::Arc;
 
-use crate::{FloatHistogram, Labels, Matcher};
+use crate::{FloatHistogram, Labels, Matcher, Purpose};
 
 /// Which series, and which stretch of their time.
 #[derive(Clone, Debug)]
@@ -30,6 +30,15 @@ pub trait Source: Send + Sync {
     /// # Errors
     /// See [`SourceErrorKind`].
     fn select(&self, selection: &Selection) -> Result<Box<dyn SeriesSet + '_>, SourceError>;
+
+    /// The same when it is known what the samples are for. Fewer samples may be read then, which give the same answer to
+    /// that: see [`SampleBuffer::weights`].
+    ///
+    /// # Errors
+    /// See [`SourceErrorKind`].
+    fn select_for(&self, selection: &Selection, _purpose: &Purpose) -> Result<Box<dyn SeriesSet + '_>, SourceError> {
+        self.select(selection)
+    }
 }
 
 /// Selected series, addressed by their place `0..len()`, so that threads can share the work.
@@ -77,6 +86,9 @@ pub struct SampleBuffer {
     pub start_timestamps_ms: Vec<i64>,
     /// The same of each histogram sample.
     pub histogram_start_timestamps_ms: Vec<i64>,
+    /// For how many samples each float stands that a source put in the place of those it had ([`Source::select_for`]); empty
+    /// when each stands for itself, as nearly always. Whoever moves samples about does so before there are weights.
+    pub weights: Vec<f64>,
 }
 
 impl SampleBuffer {
@@ -87,6 +99,7 @@ impl SampleBuffer {
         self.histograms.clear();
         self.start_timestamps_ms.clear();
         self.histogram_start_timestamps_ms.clear();
+        self.weights.clear();
     }
 
     /// Appends one float sample.

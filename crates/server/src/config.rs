@@ -1,5 +1,6 @@
 //! The centre's settings: a file, and flags over it.
 
+mod downsample;
 mod ha;
 mod keeping;
 mod merges;
@@ -14,6 +15,7 @@ use bongsu_config::{ByteSize, Duration};
 use bongsu_model::TenantId;
 use serde::{Deserialize, Deserializer, de};
 
+pub use downsample::Downsample;
 pub use ha::Ha;
 pub(crate) use keeping::rules_yaml;
 pub use keeping::{RetentionRule, SeriesSelector};
@@ -36,6 +38,12 @@ pub struct Config {
     pub retention_size: Option<ByteSize>,
     /// Series that are kept for another time; the first rule that a series fulfils counts. Default: none.
     pub retention_rules: Vec<RetentionRule>,
+    /// Old samples as buckets, finer ones first. Default: none.
+    #[serde(deserialize_with = "downsample::list")]
+    pub downsample: Vec<Downsample>,
+    /// How old samples get for which there are buckets, by whole days; then only those are left. Default: as old as
+    /// `retention` says.
+    pub keep_raw: Option<Duration>,
     /// Tenants with settings of their own, by id. Default: none.
     #[serde(deserialize_with = "tenants::by_id")]
     pub tenants: BTreeMap<TenantId, TenantConfig>,
@@ -65,6 +73,8 @@ impl Default for Config {
             retention: Duration::from_secs(365 * 24 * 3600),
             retention_size: None,
             retention_rules: Vec::new(),
+            downsample: Vec::new(),
+            keep_raw: None,
             tenants: BTreeMap::new(),
             ha: None,
             dedup_interval: Duration::from_ms(0),
@@ -220,6 +230,11 @@ mod tests {
         for (text, expected) in [
             ("retention_rules:\n- match: rate(x[5m])\n  keep: 7d\n", "expected a series selector"),
             ("retention_rules:\n- match: up\n  keep: 0s\n", "expected a duration greater than 0"),
+            ("downsample: [{after: 1d, resolution: 7m}]\n", "divides a day"),
+            (
+                "downsample: [{after: 1d, resolution: 10m}, {after: 2d, resolution: 15m}]\n",
+                "a multiple of the resolution 10m",
+            ),
             ("tenants:\n  a/b: {}\n", "tenant id has the character '/'"),
             ("tenants:\n  a: {retension: 3d}\n", "did you mean `retention`?"),
         ] {

@@ -43,6 +43,10 @@ fn settings(config: &Config) -> Vec<(&'static str, String)> {
     if !config.retention_rules.is_empty() {
         settings.push(("retention_rules", config::rules_yaml(&config.retention_rules)));
     }
+    if !config.downsample.is_empty() {
+        settings.push(("downsample", config::Downsample::list_yaml(&config.downsample)));
+    }
+    settings.extend(config.keep_raw.map(|keep| ("keep_raw", keep.to_string())));
     settings.extend(config.ha.as_ref().map(|ha| ("ha", ha.yaml())));
     if !config.tenants.is_empty() {
         settings.push(("tenants", config::tenants_yaml(&config.tenants)));
@@ -111,9 +115,10 @@ mod tests {
         let mut config = Config { data: "it's here".into(), admin_api: true, ..Config::default() };
         config.limits.query_series = 7;
         config.promql.metricsql = true;
-        let text = "retention_rules: [{match: 'up{job=\"it''s\"}', keep: 7d}]\ntenants: {a: {retention: 30d, retention_size: 1GB}, b: {limits: {samples_burst: 7.5, samples_behind: 1h}, ha: {replica_label: 'it''s'}, dedup_interval: 15s}}\nha: {enabled: false}";
+        let text = "retention_rules: [{match: 'up{job=\"it''s\"}', keep: 7d}]\ntenants: {a: {retention: 30d, retention_size: 1GB}, b: {limits: {samples_burst: 7.5, samples_behind: 1h}, ha: {replica_label: 'it''s'}, dedup_interval: 15s}}\nha: {enabled: false}\ndownsample: [{after: 30d, resolution: 5m}]\nkeep_raw: 60d";
         let read: Config = bongsu_config::parse(text, "keeping").unwrap();
         (config.retention_rules, config.tenants, config.ha) = (read.retention_rules, read.tenants, read.ha);
+        (config.downsample, config.keep_raw) = (read.downsample, read.keep_raw);
         config.limits.samples_per_second = Some(0.5);
         config.store =
             bongsu_config::parse("bucket: {url: 's3://m/x', endpoint: 'http://a'}\nlocal_size: 1GB", "a.yml").unwrap();

@@ -14,5 +14,7 @@ mod maintenance;
 mod readings;
 mod server;
 
-pub use config::{Config, Ha, Limits, Merges, RetentionRule, SeriesSelector, StoreConfig, TenantConfig, TenantLimits};
+pub use config::{
+    Config, Downsample, Ha, Limits, Merges, RetentionRule, SeriesSelector, StoreConfig, TenantConfig, TenantLimits,
+};
 pub use server::{Server, open_store};

@@ -15,7 +15,7 @@ use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
 
 use crate::bucket_readings;
-use crate::config::{Config, Ha, Limits, RetentionRule, TenantConfig};
+use crate::config::{Config, Downsample, Ha, Limits, RetentionRule, TenantConfig};
 use crate::describe;
 use crate::disk;
 use crate::maintenance::Maintenance;
@@ -123,6 +123,7 @@ fn store_options(config: &Config, clock: Arc<dyn Clock>, disk: Arc<dyn Disk>) ->
         retention_ms: config.retention.as_ms(),
         retention_bytes: config.retention_size.map(bongsu_config::ByteSize::as_bytes),
         retention_rules: retention_rules(&config.retention_rules),
+        downsampling: downsampling(config),
         tenant_retention: config.tenants.iter().map(|(id, tenant)| (id.clone(), tenant_retention(tenant))).collect(),
         limits: bongsu_tsdb::Limits {
             pairs: config.ha.as_ref().and_then(Ha::pairs),
@@ -135,6 +136,18 @@ fn store_options(config: &Config, clock: Arc<dyn Clock>, disk: Arc<dyn Disk>) ->
         disk,
         ..bongsu_tsdb::Options::new(&config.data)
     })
+}
+
+fn downsampling(config: &Config) -> bongsu_tsdb::Downsampling {
+    let level = |one: &Downsample| bongsu_tsdb::DownsamplingLevel {
+        after_ms: one.after.as_ms(),
+        // A day has not more.
+        resolution_secs: u32::try_from(one.resolution.as_ms() / 1000).unwrap_or(u32::MAX),
+    };
+    bongsu_tsdb::Downsampling {
+        levels: config.downsample.iter().map(level).collect(),
+        keep_samples_ms: config.keep_raw.map(bongsu_config::Duration::as_ms),
+    }
 }
 
 fn retention_rules(rules: &[RetentionRule]) -> Vec<bongsu_tsdb::RetentionRule> {

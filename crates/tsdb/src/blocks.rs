@@ -8,6 +8,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicI64, AtomicUsize, Ordering};
 
 use bongsu_block::Block;
+use bongsu_model::{format_duration_ms, parse_duration_ms};
 
 use crate::error::Error;
 use crate::files::Files;
@@ -23,12 +24,15 @@ pub(crate) struct BlockName {
     /// Flushes are numbered; a block holds what these flushes wrote to its partition, first and last inclusive.
     pub(crate) first_flush: u64,
     pub(crate) last_flush: u64,
+    /// Of a block of buckets, how long the stretches of time are; 0 of one of samples.
+    pub(crate) resolution_secs: u32,
 }
 
 impl BlockName {
     /// Whether all that the other block may hold is in this one, going by the names.
     pub(crate) fn covers(&self, other: &Self) -> bool {
-        self.partition.contains(other.partition)
+        self.resolution_secs == other.resolution_secs
+            && self.partition.contains(other.partition)
             && self.first_flush <= other.first_flush
             && other.last_flush <= self.last_flush
     }
@@ -41,15 +45,23 @@ impl BlockName {
         let mut parts = file_name.strip_suffix(SUFFIX)?.split('_');
         let span = Span::parse(parts.next()?)?;
         let partition = Partition { span, index: parts.next()?.parse().ok()? };
-        let name =
-            Self { partition, first_flush: parts.next()?.parse().ok()?, last_flush: parts.next()?.parse().ok()? };
+        let (first_flush, last_flush) = (parts.next()?.parse().ok()?, parts.next()?.parse().ok()?);
+        let resolution_secs = match parts.next() {
+            Some(word) => u32::try_from(parse_duration_ms(word).ok()? / 1000).ok().filter(|secs| *secs > 0)?,
+            None => 0,
+        };
+        let name = Self { partition, first_flush, last_flush, resolution_secs };
         (parts.next().is_none() && name.first_flush <= name.last_flush).then_some(name)
     }
 }
 
 impl fmt::Display for BlockName {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}_{}_{}{SUFFIX}", self.partition, self.first_flush, self.last_flush)
+        write!(f, "{}_{}_{}", self.partition, self.first_flush, self.last_flush)?;
+        if self.resolution_secs > 0 {
+            write!(f, "_{}", format_duration_ms(i64::from(self.resolution_secs) * 1000))?;
+        }
+        f.write_str(SUFFIX)
     }
 }
 
@@ -182,12 +194,19 @@ mod tests {
 
     #[test]
     fn names_say_what_a_block_covers() {
-        for text in ["2h_247893_17_20.block", "1d_-5_0_0.block"] {
+        for text in ["2h_247893_17_20.block", "1d_-5_0_0.block", "1d_20656_3_16_5m.block", "1d_20656_3_16_1h.block"] {
             assert_eq!(name(text).to_string(), text);
         }
-        for bad in
-            ["2h_1_2.block", "2h_1_3_2.block", "3h_1_2_2.block", "2h_1_2_2", "2h_1_2_2_2.block", "2h_x_2_2.block"]
-        {
+        for bad in [
+            "2h_1_2.block",
+            "2h_1_3_2.block",
+            "3h_1_2_2.block",
+            "2h_1_2_2",
+            "2h_1_2_2_2.block",
+            "2h_x_2_2.block",
+            "1d_1_2_2_0s.block",
+            "1d_1_2_2_5m_.block",
+        ] {
             assert!(BlockName::parse(bad).is_none(), "{bad}");
         }
     }
@@ -199,6 +218,8 @@ mod tests {
         assert!(!day.replaces(&name("2h_12_10_10.block")), "flushed later");
         assert!(!day.replaces(&name("2h_24_5_5.block")), "another day");
         assert!(!day.replaces(&day));
+        assert!(!name("1d_1_5_9_5m.block").replaces(&day) && !day.replaces(&name("1d_1_5_9_5m.block")));
+        assert!(name("1d_1_5_9_5m.block").replaces(&name("1d_1_5_7_5m.block")), "made anew of more");
         assert!(!name("2h_12_5_5.block").replaces(&day));
     }
 }

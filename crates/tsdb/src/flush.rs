@@ -163,7 +163,7 @@ impl TenantFlush<'_> {
         let disk = Arc::clone(&self.files.0);
         let options = WriteOptions { effort: Effort::Fast, level: FLUSHED_LEVEL, disk, ..WriteOptions::default() };
         let create = |partition: &Partition| {
-            let name = BlockName { partition: *partition, first_flush: flush, last_flush: flush };
+            let name = BlockName { partition: *partition, first_flush: flush, last_flush: flush, resolution_secs: 0 };
             Ok((name, BlockWriter::create(&self.tenant.dir.join(name.to_string()), options.clone())?))
         };
         let mut files = partitions.iter().map(create).collect::<Result<Vec<_>, bongsu_block::Error>>()?;

@@ -45,6 +45,8 @@ pub struct HeldBlock {
     pub partition_ms: (i64, i64),
     /// First and last time of its samples, milliseconds.
     pub range_ms: (i64, i64),
+    /// How long the stretches of time are of which it has buckets, milliseconds; 0 when it has samples.
+    pub resolution_ms: i64,
     /// 0: as a flush wrote it. 1: merged while its partition was open. 2: merged for good.
     pub level: u32,
     /// Series.
@@ -151,6 +153,7 @@ impl HeldBlock {
             name: stored.name.to_string(),
             partition_ms: (partition.start_ms(), partition.end_ms()),
             range_ms: (meta.min_time_ms, meta.max_time_ms),
+            resolution_ms: meta.resolution_ms,
             level: meta.level,
             series: meta.series_count,
             samples: meta.sample_count,

@@ -31,6 +31,7 @@ pub mod offline;
 
 mod blocks;
 mod departure;
+mod downsample;
 mod files;
 mod flush;
 mod merge;
@@ -53,7 +54,7 @@ mod stats;
 pub use departure::Receipt;
 pub use error::{Error, RejectReason, Rejected, WriteError, WriteErrorKind};
 pub use holdings::{HeldBlock, Holdings, Place};
-pub use options::{Limits, MergePace, Options, Pairs, RetentionRule, TenantRetention};
+pub use options::{Downsampling, DownsamplingLevel, Limits, MergePace, Options, Pairs, RetentionRule, TenantRetention};
 pub use progress::MergeProgress;
 pub use reader::{Counted, HeadStats, Reader};
 pub use record::Protocol;

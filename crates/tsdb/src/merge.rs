@@ -14,6 +14,7 @@ use bongsu_block::{Effort, SealedBlock, WriteOptions};
 use bongsu_model::Labels;
 
 use crate::blocks::{BlockName, StoredBlock};
+use crate::downsample;
 use crate::error::Error;
 use crate::options::MergePace;
 use crate::pace::Pacer;
@@ -26,7 +27,7 @@ use crate::tombstones::{self, Deleted};
 /// A merge of an open partition: quick, little smaller than its inputs.
 const OPEN_LEVEL: u32 = 1;
 /// A merge of a closed partition: as small as can be.
-const CLOSED_LEVEL: u32 = 2;
+pub(crate) const CLOSED_LEVEL: u32 = 2;
 /// Open partitions merge this many blocks of like size.
 const RUN_MIN: usize = 4;
 /// Late blocks are merged into a large one only when together they have this part of its size.
@@ -36,10 +37,31 @@ const RETRY_MS: i64 = 600_000;
 
 /// One merge to do.
 #[derive(Debug)]
-struct Plan {
-    partition: Partition,
-    inputs: Vec<Arc<StoredBlock>>,
-    level: u32,
+pub(crate) struct Plan {
+    pub(crate) partition: Partition,
+    pub(crate) inputs: Vec<Arc<StoredBlock>>,
+    pub(crate) level: u32,
+    /// Of a block of buckets, else 0.
+    pub(crate) resolution_secs: u32,
+    /// What goes when the result is there.
+    pub(crate) replaced: Vec<Arc<StoredBlock>>,
+}
+
+impl Plan {
+    /// One of which the inputs go.
+    fn of(partition: Partition, inputs: Vec<Arc<StoredBlock>>, level: u32) -> Self {
+        Self { partition, replaced: inputs.clone(), inputs, level, resolution_secs: 0 }
+    }
+
+    /// The one that writes a block anew.
+    fn of_one(block: &Arc<StoredBlock>) -> Self {
+        let BlockName { partition, resolution_secs, .. } = block.name;
+        Self { resolution_secs, ..Self::of(partition, vec![Arc::clone(block)], block.block.meta().level) }
+    }
+
+    fn name(&self) -> BlockName {
+        BlockName { resolution_secs: self.resolution_secs, ..name_of(self.partition, &self.inputs) }
+    }
 }
 
 impl Inner {
@@ -66,7 +88,8 @@ impl Inner {
         let due = |tenant: Arc<Tenant>| {
             let blocks = Arc::clone(&tenant.state.read().blocks);
             let trim = || self.plan_trim(&tenant, &blocks, now_ms);
-            let plan = plan(&blocks, &tenant.unopened, now_ms).or_else(trim)?;
+            let coarser = || self.plan_downsampling(&tenant, &blocks, now_ms);
+            let plan = plan(&blocks, &tenant.unopened, now_ms).or_else(trim).or_else(coarser)?;
             Some((blocks_of_day(&blocks, plan.partition), tenant, plan))
         };
         // Of equal ones the first.
@@ -83,7 +106,7 @@ impl Inner {
     ) -> Result<(), Error> {
         // What cannot be deleted still is no reason not to merge.
         let _ = tenant.sweep();
-        let name = name_of(plan.partition, &plan.inputs);
+        let name = plan.name();
         let effort = if plan.level == CLOSED_LEVEL { Effort::Small } else { Effort::Fast };
         let expiry = self.expired(&tenant.id, now_ms);
         let start_ms_min = expiry.first_ms();
@@ -91,8 +114,9 @@ impl Inner {
         let may_be_over = first_ms < expiry.whole_from_ms();
         let disk = Arc::clone(&self.files.0);
         let interval_ms = self.options.limits_of(&tenant.id).interval_ms;
+        let Plan { level, resolution_secs, .. } = *plan;
         let options =
-            WriteOptions { effort, level: plan.level, start_ms_min, interval_ms, disk, ..WriteOptions::default() };
+            WriteOptions { effort, level, start_ms_min, interval_ms, resolution_secs, disk, ..WriteOptions::default() };
         let inputs: Vec<_> = plan.inputs.iter().map(|stored| Arc::clone(&stored.block)).collect();
         let tombstones = Arc::clone(&tenant.state.read().tombstones);
         let deleted: Vec<_> = plan.inputs.iter().map(|stored| Deleted::of(&tombstones, stored)).collect();
@@ -110,19 +134,27 @@ impl Inner {
             pacer.rest(|| progress.done_bytes(), is_stopped);
             is_stopped()
         };
-        let sealed = bongsu_block::merge_without(&inputs, &path, options, &removed, &is_cancelled)?;
+        let write = if resolution_secs > 0 { bongsu_block::downsample } else { bongsu_block::merge_without };
+        let sealed = write(&inputs, &path, options, &removed, &is_cancelled)?;
         let _leaving = self.leaving.lock();
         if tombstones::are_missed(&tombstones, &tenant.state.read().tombstones, &plan.inputs, name) {
             // Deleted meanwhile: the same merge is done again, without the samples. Under its name, this one would bring
             // them back at the next start.
             return Ok(());
         }
-        let merged = self.put_in_place(tenant, &plan.inputs, name, sealed)?;
-        tenant.replace(&plan.inputs, merged);
+        let merged = self.put_in_place(tenant, &plan.replaced, name, sealed)?;
+        if resolution_secs > 0 {
+            if merged.is_none() {
+                // Of nothing come no buckets: not looked at again at once.
+                plan.put_off(now_ms);
+            }
+            tenant.lateness.changed(plan.partition.start_ms());
+        }
+        tenant.replace(&plan.replaced, merged);
         self.counters.merges.add(1);
         self.counters.merged_bytes.add(plan.inputs.iter().map(|input| input.size_bytes()).sum());
         // The file of a block that was rewritten alone has been replaced by the new one.
-        plan.inputs.iter().filter(|input| input.name != name).for_each(|input| tenant.discard(&input.path));
+        plan.replaced.iter().filter(|input| input.name != name).for_each(|input| tenant.discard(&input.path));
         self.files.sync_dir(&tenant.dir)
     }
 
@@ -150,10 +182,14 @@ impl Inner {
         Ok(Some(placed?))
     }
 
-    /// Writes one block anew without what was deleted of it.
-    pub(crate) fn rewrite(&self, tenant: &Tenant, block: &Arc<StoredBlock>) -> Result<(), Error> {
-        let (partition, level) = (block.name.partition, block.block.meta().level);
-        let plan = Plan { partition, inputs: vec![Arc::clone(block)], level };
+    /// Writes one of the tenant's blocks anew without what was deleted of it.
+    pub(crate) fn rewrite(
+        &self,
+        tenant: &Tenant,
+        blocks: &[Arc<StoredBlock>],
+        block: &Arc<StoredBlock>,
+    ) -> Result<(), Error> {
+        let plan = downsample::plan_anew(blocks, block).unwrap_or_else(|| Plan::of_one(block));
         let is_stopped = || self.merges_stopped.load(Ordering::Relaxed);
         // Somebody waits for it.
         let pacer = Pacer::new(&self.rests, MergePace::unbounded(), 1);
@@ -165,29 +201,29 @@ impl Inner {
     /// Writes a block anew that has series past their time.
     fn plan_trim(&self, tenant: &Tenant, blocks: &[Arc<StoredBlock>], now_ms: i64) -> Option<Plan> {
         let block = trim::next(blocks, &self.expired(&tenant.id, now_ms), |block| block.is_put_off(now_ms))?;
-        let (partition, level) = (block.name.partition, block.block.meta().level);
-        Some(Plan { partition, inputs: vec![block], level })
+        Some(Plan::of_one(&block))
     }
 }
 
 impl StoredBlock {
-    fn is_put_off(&self, now_ms: i64) -> bool {
+    pub(crate) fn is_put_off(&self, now_ms: i64) -> bool {
         let not_before_ms = self.merge_not_before_ms.load(Ordering::Relaxed);
         // A clock that was set back must not put it off for long.
         now_ms < not_before_ms && now_ms.saturating_add(RETRY_MS) >= not_before_ms
     }
 }
 
-/// How many blocks lie in the day of a partition.
+/// How many blocks of samples lie in the day of a partition.
 fn blocks_of_day(blocks: &[Arc<StoredBlock>], partition: Partition) -> usize {
     let day = partition.day();
-    blocks.iter().filter(|block| block.name.partition.day() == day).count()
+    let of_day = |block: &&Arc<StoredBlock>| block.name.partition.day() == day && block.name.resolution_secs == 0;
+    blocks.iter().filter(of_day).count()
 }
 
 /// The most blocks that a read of one moment meets: those of its two hours and of its day.
 pub(crate) fn blocks_met_max(blocks: &[Arc<StoredBlock>]) -> usize {
     let mut by_partition: BTreeMap<Partition, usize> = BTreeMap::new();
-    for block in blocks {
+    for block in blocks.iter().filter(|block| block.name.resolution_secs == 0) {
         *by_partition.entry(block.name.partition).or_default() += 1;
     }
     let of_day = |partition: Partition| by_partition.get(&partition.day()).copied().unwrap_or(0);
@@ -205,18 +241,20 @@ impl Plan {
         }
     }
 
-    fn is_put_off(&self, now_ms: i64) -> bool {
+    pub(crate) fn is_put_off(&self, now_ms: i64) -> bool {
         self.inputs.iter().any(|input| input.is_put_off(now_ms))
     }
 }
 
 /// The most useful merge of a tenant's blocks, given in order of writing. `unopened` are on disk too.
 fn plan(blocks: &[Arc<StoredBlock>], unopened: &[BlockName], now_ms: i64) -> Option<Plan> {
-    let mut days: Vec<Partition> = blocks.iter().map(|block| block.name.partition.day()).collect();
+    let of_samples = |block: &&Arc<StoredBlock>| block.name.resolution_secs == 0;
+    let mut days: Vec<Partition> = blocks.iter().filter(of_samples).map(|block| block.name.partition.day()).collect();
     days.sort_unstable();
     days.dedup();
     days.into_iter().find_map(|day| {
-        let of_day: Vec<_> = blocks.iter().filter(|block| day.contains(block.name.partition)).cloned().collect();
+        let of_day = blocks.iter().filter(of_samples).filter(|block| day.contains(block.name.partition));
+        let of_day: Vec<_> = of_day.cloned().collect();
         if day.is_closed(now_ms) {
             return plan_partition(day, of_day, unopened, now_ms);
         }
@@ -274,6 +312,7 @@ fn name_of(partition: Partition, inputs: &[Arc<StoredBlock>]) -> BlockName {
     let names = inputs.iter().map(|block| block.name);
     BlockName {
         partition,
+        resolution_secs: 0,
         first_flush: names.clone().map(|name| name.first_flush).min().unwrap_or(0),
         last_flush: names.map(|name| name.last_flush).max().unwrap_or(0),
     }
@@ -283,14 +322,14 @@ fn name_of(partition: Partition, inputs: &[Arc<StoredBlock>]) -> BlockName {
 fn plan_closed(partition: Partition, inputs: Vec<Arc<StoredBlock>>) -> Option<Plan> {
     let is_done = |block: &StoredBlock| block.name.partition == partition && block.block.meta().level == CLOSED_LEVEL;
     let Some(done) = inputs.iter().position(|block| is_done(block)) else {
-        return (!inputs.is_empty()).then_some(Plan { partition, inputs, level: CLOSED_LEVEL });
+        return (!inputs.is_empty()).then(|| Plan::of(partition, inputs, CLOSED_LEVEL));
     };
     let late_bytes: u64 = inputs.iter().map(|block| block.size_bytes()).sum::<u64>() - inputs[done].size_bytes();
     if late_bytes.saturating_mul(LATE_SHARE) >= inputs[done].size_bytes() && inputs.len() > 1 {
-        return Some(Plan { partition, inputs, level: CLOSED_LEVEL });
+        return Some(Plan::of(partition, inputs, CLOSED_LEVEL));
     }
     let late = &inputs[done + 1..];
-    (late.len() >= RUN_MIN).then(|| Plan { partition, inputs: late.to_vec(), level: OPEN_LEVEL })
+    (late.len() >= RUN_MIN).then(|| Plan::of(partition, late.to_vec(), OPEN_LEVEL))
 }
 
 /// The run of the smallest blocks that are next to each other.
@@ -300,6 +339,6 @@ fn plan_open(partition: Partition, blocks: &[Arc<StoredBlock>]) -> Option<Plan> 
     let largest = blocks.iter().map(tier).max()?;
     (0..=largest).find_map(|bound| {
         let run = blocks.chunk_by(|a, b| tier(a) <= bound && tier(b) <= bound).find(|run| run.len() >= RUN_MIN)?;
-        Some(Plan { partition, inputs: run.to_vec(), level: OPEN_LEVEL })
+        Some(Plan::of(partition, run.to_vec(), OPEN_LEVEL))
     })
 }

@@ -20,6 +20,8 @@ pub struct Options {
     pub retention_bytes: Option<u64>,
     /// Series that are kept for another time; the first rule that a series fulfils counts.
     pub retention_rules: Vec<RetentionRule>,
+    /// Old samples as buckets.
+    pub downsampling: Downsampling,
     /// Tenants with bounds of their own.
     pub tenant_retention: HashMap<TenantId, TenantRetention>,
     /// The head goes to blocks when its oldest sample came this long ago.
@@ -53,6 +55,7 @@ impl Options {
             retention_ms: 15 * 24 * 3_600_000,
             retention_bytes: None,
             retention_rules: Vec::new(),
+            downsampling: Downsampling::default(),
             tenant_retention: HashMap::new(),
             flush_interval_ms: 5 * 60_000,
             flush_log_bytes: 1 << 30,
@@ -80,6 +83,24 @@ pub struct RetentionRule {
     pub matchers: Vec<Matcher>,
     /// How long their samples are kept, from their own time, milliseconds.
     pub keep_ms: i64,
+}
+
+/// What becomes of old samples besides: buckets of a few numbers each, in blocks of their own.
+#[derive(Clone, Debug, Default)]
+pub struct Downsampling {
+    /// Finer resolutions first, each a multiple of the one before.
+    pub levels: Vec<DownsamplingLevel>,
+    /// Blocks of samples go when their day was over so long ago and a block of buckets has what they had. Never without.
+    pub keep_samples_ms: Option<i64>,
+}
+
+/// Buckets of one resolution.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct DownsamplingLevel {
+    /// A day gets them when it was over so long ago, milliseconds.
+    pub after_ms: i64,
+    /// How long a bucket is, seconds.
+    pub resolution_secs: u32,
 }
 
 /// What one tenant has in place of what is set for all.

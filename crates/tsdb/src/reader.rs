@@ -1,21 +1,21 @@
 //! Questions to the store, for one tenant.
 
 mod cardinality;
+mod coarse;
 mod labels;
 mod select;
-mod thinned;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use bongsu_model::{
-    Exemplar, Labels, Matcher, MetricMetadata, Selection, SeriesSet, Source, SourceError, SourceErrorKind, TenantId,
+    Exemplar, Labels, Matcher, MetricMetadata, Purpose, Selection, SeriesSet, Source, SourceError, SourceErrorKind,
+    TenantId,
 };
 
 use crate::exemplars::matches_any;
 use crate::store::Inner;
-use select::Selected;
-use thinned::Thinned;
+use select::{Looks, Selected};
 
 pub use cardinality::{Counted, HeadStats};
 
@@ -75,11 +75,13 @@ impl Reader {
         self.inner.tenants.get(&self.tenant).map_or(i64::MIN, |tenant| tenant.lateness.changed_since(mark))
     }
 
-    fn selected(&self, selection: &Selection) -> Result<Selected, SourceError> {
+    fn selected(&self, selection: &Selection, purpose: &Purpose) -> Result<Selected, SourceError> {
         let Some(tenant) = self.inner.tenants.get(&self.tenant) else { return Ok(Selected::default()) };
         let hidden = self.inner.hidden(&self.tenant);
+        let interval_ms = self.inner.options.limits_of(&self.tenant).interval_ms;
+        let looks = Looks { purpose: *purpose, interval_ms };
         let start_ms = selection.start_ms.max(hidden.first_ms());
-        Selected::new(&tenant, &Selection { start_ms, ..selection.clone() }, hidden)
+        Selected::new(&tenant, &Selection { start_ms, ..selection.clone() }, looks, hidden)
     }
 
     /// The first time from which on every series is read, which moves on with the clock: of what is older, some is on its
@@ -97,11 +99,11 @@ impl Reader {
 
 impl Source for Reader {
     fn select(&self, selection: &Selection) -> Result<Box<dyn SeriesSet + '_>, SourceError> {
-        let selected = self.selected(selection)?;
-        match self.inner.options.limits_of(&self.tenant).interval_ms {
-            0 => Ok(Box::new(selected)),
-            interval_ms => Ok(Box::new(Thinned { inner: selected, interval_ms })),
-        }
+        Ok(Box::new(self.selected(selection, &Purpose::SAMPLES)?))
+    }
+
+    fn select_for(&self, selection: &Selection, purpose: &Purpose) -> Result<Box<dyn SeriesSet + '_>, SourceError> {
+        Ok(Box::new(self.selected(selection, purpose)?))
     }
 }
 

@@ -3,12 +3,14 @@
 mod policy;
 pub(crate) mod trim;
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use bongsu_model::TenantId;
 
 use crate::blocks::StoredBlock;
+use crate::downsample;
 use crate::error::Error;
 use crate::files::Files;
 use crate::store::Inner;
@@ -52,14 +54,16 @@ impl Inner {
         for tenant in self.tenants.all() {
             let expiry = Expiry::for_disk(self.policies.get(&tenant.id), now_ms, newest_ms);
             let blocks = Arc::clone(&tenant.state.read().blocks);
+            let done = self.done_samples(&blocks, &expiry);
             all.extend(blocks.iter().map(|block| Candidate {
                 tenant: Arc::clone(&tenant),
                 block: Arc::clone(block),
-                start_ms: expiry.first_ms(),
+                start_ms: if done.contains(&block.path) { i64::MAX } else { expiry.first_ms() },
                 tenant_bytes_max: expiry.policy().bytes_max,
             }));
         }
-        all.sort_by_key(|one| one.block.max_time_ms());
+        // Beyond the size, samples go before their buckets.
+        all.sort_by_key(|one| (one.block.max_time_ms(), one.block.name.resolution_secs));
         let mut sizes = Sizes::of(&all);
         let (mut dropped, mut outcome) = (0, Ok(()));
         for one in all {
@@ -74,6 +78,20 @@ impl Inner {
         }
         self.counters.dropped_blocks.add(dropped as u64);
         outcome.map(|()| dropped)
+    }
+}
+
+impl Inner {
+    /// The blocks of samples that need not be kept any more, because blocks of buckets have what they had.
+    fn done_samples(&self, blocks: &[Arc<StoredBlock>], expiry: &Expiry) -> HashSet<PathBuf> {
+        let Some(keep_ms) = self.options.downsampling.keep_samples_ms else { return HashSet::new() };
+        let start_ms = expiry.start_ms(keep_ms);
+        let old = downsample::days(blocks).into_iter().filter(|(day, _)| day.end_ms() < start_ms);
+        old.flat_map(|(_, day)| {
+            let done = day.samples.iter().filter(|block| day.has_buckets_of(block.name));
+            done.map(|block| block.path.clone()).collect::<Vec<_>>()
+        })
+        .collect()
     }
 }
 

@@ -174,7 +174,7 @@ impl Inner {
                     is_hit = is_hit || tombstone.hits(block)?;
                 }
                 if is_hit {
-                    self.rewrite(&tenant, block)?;
+                    self.rewrite(&tenant, &blocks, block)?;
                     count += 1;
                 }
             }
@@ -251,7 +251,7 @@ mod tests {
 
     /// A block with one sample of `m` at time 0.
     fn block(dir: &Path, first_flush: u64, last_flush: u64) -> Arc<StoredBlock> {
-        let name = BlockName { partition: Partition::for_flush(0, 0), first_flush, last_flush };
+        let name = BlockName { partition: Partition::for_flush(0, 0), first_flush, last_flush, resolution_secs: 0 };
         let mut samples = SampleBuffer::default();
         samples.push(0, 1.0);
         let mut writer = BlockWriter::create(&dir.join(name.to_string()), WriteOptions::default()).unwrap();

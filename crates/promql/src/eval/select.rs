@@ -3,7 +3,7 @@
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, OnceLock};
 
-use bongsu_model::{FloatHistogram, Labels, ResetHint, SampleBuffer, Selection, SeriesSet};
+use bongsu_model::{FloatHistogram, Labels, Purpose, ResetHint, SampleBuffer, Selection, SeriesSet, Summary};
 use bongsu_syntax::{At, Duration, Extent, MatrixSelector, Span, VectorSelector};
 use rayon::iter::{IntoParallelIterator, ParallelIterator};
 
@@ -118,17 +118,18 @@ impl Evaluator<'_> {
         selector: &VectorSelector,
         windows: &Windows,
     ) -> Result<Box<dyn SeriesSet + '_>, QueryError> {
-        self.select_between(selector, windows.bounds_ms())
+        self.select_between(selector, windows.bounds_ms(), &Purpose::SAMPLES)
     }
 
     fn select_between(
         &self,
         selector: &VectorSelector,
         (start_ms, end_ms): (i64, i64),
+        purpose: &Purpose,
     ) -> Result<Box<dyn SeriesSet + '_>, QueryError> {
         let selection =
             Selection { matchers: selector.matchers.clone(), start_ms, end_ms, series_max: self.series_max };
-        let set = self.source.select(&selection)?;
+        let set = self.source.select_for(&selection, purpose)?;
         if set.len() > self.series_max {
             let message = format!(
                 "the selector selects {} series; at most {} are allowed (setting limits.query_series)",
@@ -149,7 +150,8 @@ impl Evaluator<'_> {
         map: impl Fn(Vector) -> Result<R, QueryError> + Sync,
         mut sink: impl FnMut(R) -> Result<(), QueryError>,
     ) -> Result<(), QueryError> {
-        let set = self.select_between(leaf.selector, leaf.bounds_ms.unwrap_or(leaf.windows.bounds_ms()))?;
+        let bounds_ms = leaf.bounds_ms.unwrap_or(leaf.windows.bounds_ms());
+        let set = self.select_between(leaf.selector, bounds_ms, &leaf.purpose())?;
         let per_batch = batch_series(leaf.windows.grid.count);
         // Counts depend on the order of the series.
         let batches_at_once = if self.account.is_some() { 1 } else { self.threads.current_num_threads() * 4 };
@@ -258,6 +260,18 @@ impl Reading<'_> {
 impl<'e> Leaf<'e> {
     pub(super) fn new(selector: &'e VectorSelector, windows: Windows, reading: Reading<'e>) -> Self {
         Self { selector, windows, bounds_ms: None, reading, lost_types: LostTypes::default() }
+    }
+
+    /// What is made of the samples.
+    fn purpose(&self) -> Purpose {
+        let summary = match &self.reading {
+            Reading::Value => Summary::Value,
+            Reading::Function(call) => call.summary(),
+            _ => Summary::Samples,
+        };
+        let Windows { grid, range_ms, at_ms, .. } = self.windows;
+        let steps = if at_ms.is_some() { 1 } else { grid.count };
+        Purpose { summary, range_ms, first_end_ms: self.windows.end_ms(0), step_ms: grid.step_ms, steps }
     }
 
     /// Whether series that are the same without their names become one, or are refused; `None` when they keep their names.

@@ -132,6 +132,7 @@ fn column(
         histograms: &histograms,
         starts_ms: &[],
         histogram_starts_ms: &[],
+        weights: &[],
     };
     let mut series = call.series(inner.labels, windows, samples)?;
     series.drop_name = inner.drop_name;

@@ -17,7 +17,7 @@ mod tests;
 
 use std::cell::RefCell;
 
-use bongsu_model::Labels;
+use bongsu_model::{Labels, Summary};
 use bongsu_syntax::{Call, ExprKind, Extent, FunctionId, Span};
 
 use crate::annotation::Annotations;
@@ -90,6 +90,25 @@ impl<'e> RangeCall<'e> {
         })
     }
 
+    /// What is made of the samples of a window.
+    pub(crate) fn summary(&self) -> Summary {
+        use FunctionId as F;
+        if self.extent != Extent::Plain {
+            return Summary::Samples;
+        }
+        match self.id {
+            F::MinOverTime => Summary::Min,
+            F::MaxOverTime => Summary::Max,
+            F::SumOverTime => Summary::Sum,
+            F::AvgOverTime | F::CountOverTime => Summary::Mean,
+            F::FirstOverTime | F::LastOverTime => Summary::Ends,
+            F::PresentOverTime | F::AbsentOverTime => Summary::Presence,
+            F::Rate | F::Increase => Summary::Growth,
+            F::Delta => Summary::Difference,
+            _ => Summary::Samples,
+        }
+    }
+
     /// Whether the result still carries the metric's name.
     pub(crate) fn keeps_name(&self) -> bool {
         self.keep_name || keeps_name(self.id)
@@ -156,7 +175,7 @@ impl<'e> RangeCall<'e> {
             F::AvgOverTime => sweep.map(over_time::avg),
             F::MinOverTime => sweep.map(over_time::min),
             F::MaxOverTime => sweep.map(over_time::max),
-            F::CountOverTime => sweep.map(|w| Some(w.values.len() as f64)),
+            F::CountOverTime => sweep.map(|w| Some(over_time::count(w))),
             F::PresentOverTime | F::AbsentOverTime => sweep.map(|_| Some(1.0)),
             F::LastOverTime => sweep.map(|w| w.values.last().copied()),
             F::FirstOverTime => sweep.map(|w| w.values.first().copied()),

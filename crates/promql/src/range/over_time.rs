@@ -11,7 +11,17 @@ pub(super) fn sum(window: &Window<'_>) -> Option<f64> {
     Some(sum.value())
 }
 
+/// How many samples there are.
+pub(super) fn count(window: &Window<'_>) -> f64 {
+    if window.weights.is_empty() { window.values.len() as f64 } else { window.weights.iter().sum() }
+}
+
 pub(super) fn avg(window: &Window<'_>) -> Option<f64> {
+    if !window.weights.is_empty() {
+        let mut sum = KahanSum::default();
+        window.values.iter().zip(window.weights).for_each(|(value, weight)| sum.add(value * weight));
+        return Some(sum.value() / count(window));
+    }
     let mut mean = Mean::default();
     for &value in window.values {
         mean.add(value);

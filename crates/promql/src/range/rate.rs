@@ -5,6 +5,7 @@
 use bongsu_syntax::FunctionId;
 
 use super::Window;
+use super::over_time::count;
 
 /// Which of the functions that extrapolate to the whole window.
 #[derive(Clone, Copy, Debug)]
@@ -36,10 +37,12 @@ impl Extrapolation {
         memo: &mut FactorMemo,
     ) -> Option<f64> {
         let (first, last) = (window.values[0], window.values[window.values.len() - 1]);
-        let intervals = window.values.len() - 1;
-        if intervals == 0 {
+        let last_place = window.values.len() - 1;
+        if last_place == 0 {
             return None;
         }
+        let intervals =
+            if window.weights.is_empty() { last_place } else { (count(window) as usize).saturating_sub(1) }.max(1);
         let mut growth = last - first;
         if self.is_counter && !resets.is_empty() {
             let from = resets.partition_point(|&place| place <= window.first);
@@ -49,7 +52,7 @@ impl Extrapolation {
             }
         }
 
-        let sampled = (window.times_ms[0], window.times_ms[intervals]);
+        let sampled = (window.times_ms[0], window.times_ms[last_place]);
         Some(growth * memo.factor(self, sampled, (window.start_ms, window.end_ms), intervals, (first, growth)))
     }
 

@@ -55,6 +55,7 @@ fn near<'a>(windows: &Windows, step: usize, samples: Samples<'a>) -> Samples<'a>
         histograms: &samples.histograms[histograms(after_ms)..histograms(until_ms)],
         starts_ms: &[],
         histogram_starts_ms: &[],
+        weights: &[],
     }
 }
 

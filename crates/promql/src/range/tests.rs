@@ -30,7 +30,14 @@ fn every_ten_seconds(values: &[f64]) -> Vec<i64> {
 fn apply(values: &[f64], range_seconds: i64, at_seconds: i64, f: impl FnMut(&super::Window<'_>) -> Option<f64>) -> f64 {
     let times_ms = every_ten_seconds(values);
     let budget = Budget::new(Arc::default(), None, 0);
-    let samples = Samples { times_ms: &times_ms, values, histograms: &[], starts_ms: &[], histogram_starts_ms: &[] };
+    let samples = Samples {
+        times_ms: &times_ms,
+        values,
+        histograms: &[],
+        starts_ms: &[],
+        histogram_starts_ms: &[],
+        weights: &[],
+    };
     Sweep { windows: &windows(range_seconds, at_seconds), samples, budget: &budget }.map(f).unwrap()[0]
 }
 
@@ -83,8 +90,14 @@ fn a_canceled_query_stops_within_a_column() {
     let budget = Budget::new(Arc::new(true.into()), None, 0);
     let values = [1.0; 1_000];
     let times_ms = every_ten_seconds(&values);
-    let samples =
-        Samples { times_ms: &times_ms, values: &values, histograms: &[], starts_ms: &[], histogram_starts_ms: &[] };
+    let samples = Samples {
+        times_ms: &times_ms,
+        values: &values,
+        histograms: &[],
+        starts_ms: &[],
+        histogram_starts_ms: &[],
+        weights: &[],
+    };
     for (steps, stops) in [(1_000, false), (2_000, true)] {
         // Every window holds all samples.
         let grid = Grid { start_ms: 10_000 * SECOND, step_ms: 1, count: steps };
@@ -101,8 +114,14 @@ fn extended_ranges_use_the_samples_around_them() {
     let times_ms = every_ten_seconds(&values);
     let budget = Budget::new(Arc::default(), None, 0);
     let ask = |extent, range_seconds, at_seconds| {
-        let samples =
-            Samples { times_ms: &times_ms, values: &values, histograms: &[], starts_ms: &[], histogram_starts_ms: &[] };
+        let samples = Samples {
+            times_ms: &times_ms,
+            values: &values,
+            histograms: &[],
+            starts_ms: &[],
+            histogram_starts_ms: &[],
+            weights: &[],
+        };
         let sweep = Sweep { windows: &windows(range_seconds, at_seconds), samples, budget: &budget };
         extended::column(FunctionId::Increase, extent, &sweep).unwrap()[0]
     };

@@ -17,6 +17,8 @@ pub(crate) struct Samples<'a> {
     /// When the counting of each float began, as far as anything is known; mostly empty.
     pub(crate) starts_ms: &'a [i64],
     pub(crate) histogram_starts_ms: &'a [i64],
+    /// For how many samples each float stands; mostly empty.
+    pub(crate) weights: &'a [f64],
 }
 
 impl<'a> Samples<'a> {
@@ -29,12 +31,16 @@ impl<'a> Samples<'a> {
                     buffer.values[kept] = buffer.values[at];
                     buffer.timestamps_ms[kept] = buffer.timestamps_ms[at];
                     move_start(&mut buffer.start_timestamps_ms, at, kept);
+                    if let Some(weight) = buffer.weights.get(at).copied() {
+                        buffer.weights[kept] = weight;
+                    }
                     kept += 1;
                 }
             }
             buffer.values.truncate(kept);
             buffer.timestamps_ms.truncate(kept);
             buffer.start_timestamps_ms.truncate(kept);
+            buffer.weights.truncate(kept);
         }
         if buffer.histograms.iter().any(|(_, histogram)| histogram.is_stale()) {
             let mut kept = 0;
@@ -54,6 +60,7 @@ impl<'a> Samples<'a> {
             histograms: &buffer.histograms,
             starts_ms: &buffer.start_timestamps_ms,
             histogram_starts_ms: &buffer.histogram_start_timestamps_ms,
+            weights: &buffer.weights,
         }
     }
 }
@@ -72,6 +79,8 @@ pub(crate) struct Window<'a> {
     pub(crate) values: &'a [f64],
     /// When the counting of the samples began; see [`Samples::starts_ms`].
     pub(crate) starts_ms: &'a [i64],
+    /// For how many samples each stands; mostly empty.
+    pub(crate) weights: &'a [f64],
     /// Place of the first sample in the whole series.
     pub(crate) first: usize,
     pub(crate) start_ms: i64,
@@ -148,6 +157,7 @@ impl Sweep<'_> {
                     times_ms: &samples.times_ms[first..end],
                     values: &samples.values[first..end],
                     starts_ms: samples.starts_ms.get(first..).unwrap_or_default(),
+                    weights: samples.weights.get(first..end).unwrap_or_default(),
                     first,
                     start_ms,
                     end_ms,

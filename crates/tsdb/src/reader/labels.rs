@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use bongsu_model::{Labels, Matcher, Selection, SeriesSet, SourceError};
+use bongsu_model::{Labels, Matcher, Purpose, Selection, SeriesSet, SourceError};
 
 use super::{Reader, source_error};
 use crate::blocks::StoredBlock;
@@ -106,7 +106,7 @@ impl Reader {
     ) -> Result<(), SourceError> {
         for set in matchers {
             let selection = Selection { matchers: set.clone(), start_ms, end_ms, series_max: usize::MAX };
-            let selected = self.selected(&selection)?;
+            let selected = self.selected(&selection, &Purpose::SAMPLES)?;
             for start in (0..selected.len()).step_by(BATCH_SERIES) {
                 selected.labels_of(start..selected.len().min(start + BATCH_SERIES))?.into_iter().for_each(&mut take);
             }

@@ -9,9 +9,10 @@ mod merge;
 use std::ops::Range;
 use std::sync::Arc;
 
-use bongsu_block::LabelWalk;
-use bongsu_model::{Labels, LabelsBuffer, SampleBuffer, Selection, SeriesSet, SourceError, SourceErrorKind};
+use bongsu_block::{Coarse, LabelWalk};
+use bongsu_model::{Labels, LabelsBuffer, Purpose, SampleBuffer, Selection, SeriesSet, SourceError, SourceErrorKind};
 
+use super::coarse::{self, Pieces};
 use super::source_error;
 use crate::blocks::StoredBlock;
 use crate::head::Memory;
@@ -27,11 +28,20 @@ pub(crate) struct Selected {
     end_ms: i64,
     /// What is past its time, where that is not the same of all series.
     hidden: Option<Expiry>,
+    looks: Looks,
     /// Whether what is there of a series depends on its labels.
     asks_labels: bool,
     places: Places,
     /// Older ones first: of two samples with the same time, that of the later source counts.
     sources: Vec<Samples>,
+}
+
+/// What the samples look like to who asks.
+#[derive(Clone, Copy, Default)]
+pub(crate) struct Looks {
+    pub(crate) purpose: Purpose,
+    /// The last sample of each interval stands alone, milliseconds; 0: all do.
+    pub(crate) interval_ms: i64,
 }
 
 /// One series in one source.
@@ -48,16 +58,22 @@ enum Samples {
 }
 
 impl Selected {
-    pub(crate) fn new(tenant: &Tenant, selection: &Selection, hidden: Expiry) -> Result<Self, SourceError> {
+    pub(crate) fn new(
+        tenant: &Tenant,
+        selection: &Selection,
+        looks: Looks,
+        hidden: Expiry,
+    ) -> Result<Self, SourceError> {
         let hidden = (selection.start_ms < hidden.whole_from_ms()).then_some(hidden);
         let (start_ms, end_ms, asks_labels) = (selection.start_ms, selection.end_ms, hidden.is_some());
-        let mut selected = Self { start_ms, end_ms, hidden, asks_labels, ..Self::default() };
+        let mut selected = Self { start_ms, end_ms, hidden, asks_labels, looks, ..Self::default() };
         if selection.start_ms > selection.end_ms {
             return Ok(selected);
         }
         let snapshot = Snapshot::take(tenant, selection);
         let mut runs = Vec::new();
-        for block in snapshot.blocks.iter().filter(|block| block.overlaps(selection.start_ms, selection.end_ms)) {
+        let blocks = coarse::choose(&snapshot.blocks, &looks.purpose);
+        for block in blocks.iter().filter(|block| block.overlaps(selection.start_ms, selection.end_ms)) {
             let deleted = Deleted::of(&snapshot.tombstones, block);
             selected.add_block(block, deleted, selection, &mut runs)?;
         }
@@ -119,10 +135,25 @@ impl Selected {
     }
 
     /// Appends the samples of one part; `labels` when they are asked for.
-    fn read_part(&self, part: Part, labels: Option<&Labels>, buffer: &mut SampleBuffer) -> Result<(), SourceError> {
+    fn read_part(
+        &self,
+        part: Part,
+        labels: Option<&Labels>,
+        pieces: &mut Pieces,
+        buffer: &mut SampleBuffer,
+    ) -> Result<(), SourceError> {
         let hidden_ms = labels.zip(self.hidden.as_ref()).map(|(labels, hidden)| hidden.start_of(labels));
         let (start_ms, end_ms) = (self.start_ms.max(hidden_ms.unwrap_or(i64::MIN)), self.end_ms);
         match &self.sources[part.source as usize] {
+            Samples::Block(stored, deleted) if stored.name.resolution_secs > 0 => {
+                let mut coarse = Coarse::default();
+                let read = stored.block.read_coarse(part.series, start_ms, end_ms, &mut coarse);
+                read.map_err(|error| source_error(&error))?;
+                if let Some(labels) = labels {
+                    coarse.remove(&mut deleted.ranges(labels));
+                }
+                pieces.add(&coarse, stored, &self.looks.purpose);
+            }
             Samples::Block(stored, deleted) => {
                 let read = |buffer: &mut SampleBuffer| stored.block.read(part.series, start_ms, end_ms, buffer);
                 let outcome = match labels {
@@ -168,10 +199,16 @@ impl SeriesSet for Selected {
     fn read(&self, place: usize, buffer: &mut SampleBuffer) -> Result<(), SourceError> {
         let labels = self.asks_labels.then(|| self.labels(place)).transpose()?;
         let first = buffer.mark();
+        let (floats, histograms, mut pieces) = (buffer.values.len(), buffer.histograms.len(), Pieces::default());
         for part in self.places.parts(place) {
             let middle = buffer.mark();
-            self.read_part(*part, labels.as_ref(), buffer)?;
+            self.read_part(*part, labels.as_ref(), &mut pieces, buffer)?;
             buffer.overlay(first, middle);
+        }
+        // Buckets were made of what was left already.
+        buffer.keep_last_of_intervals(first, self.looks.interval_ms);
+        if !pieces.is_empty() {
+            pieces.join((floats, histograms), (self.start_ms, self.end_ms), &self.looks.purpose, buffer);
         }
         Ok(())
     }
