@@ -89,6 +89,7 @@ fn block(block: &HeldBlock) -> Value {
     json!({
         "name": block.name,
         "level": block.level,
+        "resolution": block.resolution_ms,
         "start": block.partition_ms.0,
         "end": block.partition_ms.1,
         "minTime": block.range_ms.0,
