@@ -181,12 +181,6 @@ impl RejectReason {
             Self::TooManyClusters => "too_many_clusters",
         }
     }
-
-    /// Whether the same sample could be taken later: 429 rather than 400.
-    #[must_use]
-    pub fn is_limit(self) -> bool {
-        matches!(self, Self::SeriesLimit | Self::RateLimit | Self::TenantLimit)
-    }
 }
 
 /// What was not taken of a request whose rest was.
@@ -200,8 +194,6 @@ pub struct Rejected {
     pub count: u64,
     /// What is wrong with the first offender, for people.
     pub message: String,
-    /// Whether any of them met a limit that may give way later.
-    pub limited: bool,
     /// Samples not taken by reason, those that are not 0.
     pub by_reason: Vec<(RejectReason, u64)>,
 }
@@ -225,10 +217,9 @@ impl Rejections {
         self.by_reason[reason as usize] += samples;
         let first = self.first.get_or_insert_with(|| {
             let (series, message) = texts();
-            Rejected { reason, series, count: 0, message, limited: false, by_reason: Vec::new() }
+            Rejected { reason, series, count: 0, message, by_reason: Vec::new() }
         });
         first.count += samples;
-        first.limited |= reason.is_limit();
     }
 
     pub(crate) fn is_empty(&self) -> bool {

@@ -181,7 +181,7 @@ fn limits_hold_at_n_and_give_a_reason_at_n_plus_1() {
     assert_eq!(one("a x=1,y=2", START_MS + 1001).unwrap().reason, RejectReason::SampleTooFarInFuture);
     assert!(one("b", START_MS).is_none());
     let rejected = one("c", START_MS).unwrap();
-    assert_eq!((rejected.reason, rejected.limited), (RejectReason::SeriesLimit, true));
+    assert_eq!(rejected.reason, RejectReason::SeriesLimit);
     assert!(one("b", START_MS + 1).is_none(), "known series go on");
     let counts = store.stats().rejected;
     assert_eq!(counts.iter().map(|(_, count)| count).sum::<u64>(), 3);
