@@ -24,7 +24,7 @@ mod tests;
 
 pub use commit::Commit;
 pub use error::{Error, ErrorKind};
-pub use log::{Log, Options, Stats, SyncPolicy};
+pub use log::{Era, Log, Options, Stats, SyncPolicy};
 pub use reader::{Entry, Reader};
 pub use recovery::{Dropped, Recovery, scan_bytes};
 

@@ -16,7 +16,7 @@ use crate::commit::{Commit, Ticket};
 use crate::committer;
 use crate::error::{Error, ErrorKind};
 use crate::reader::Reader;
-use crate::record::{RECORD_HEADER_BYTES, RecordHeader};
+use crate::record::RecordHeader;
 use crate::recovery::{self, Recovery};
 use crate::segment::{ActiveSegment, Segment, SegmentHeader};
 
@@ -59,6 +59,11 @@ impl Default for Options {
         }
     }
 }
+
+/// A time in which every record that was appended is written, or still waits for that. After a failed write another one
+/// begins: a record may then be there without those before it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Era(u64);
 
 /// Counters since the log was opened.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -200,28 +205,45 @@ impl Log {
     /// When the record is too large, or when the log is broken and a fresh segment could not be created either. Errors of
     /// the write itself come from the [`Commit`].
     pub fn append(&self, parts: &[&[u8]]) -> Result<(Position, Commit), Error> {
+        let record = self.measure(parts)?;
+        let mut state = self.shared.state_with_space_for(record.bytes())?;
+        let appended = state.push_record(&record, parts);
+        drop(state);
+        self.shared.work.notify_one();
+        Ok(appended)
+    }
+
+    /// Appends, as [`append`](Self::append) does, a record that makes no sense without those before it: only while the log
+    /// is in an era. `None` when it is in a later one, and then nothing is appended.
+    ///
+    /// # Errors
+    /// As [`append`](Self::append).
+    pub fn append_in(&self, era: Era, parts: &[&[u8]]) -> Result<Option<(Position, Commit)>, Error> {
+        let record = self.measure(parts)?;
+        let mut state = self.shared.state_with_space_for(record.bytes())?;
+        if state.era() != era {
+            return Ok(None);
+        }
+        let appended = state.push_record(&record, parts);
+        drop(state);
+        self.shared.work.notify_one();
+        Ok(Some(appended))
+    }
+
+    /// The era that the log is in.
+    #[must_use]
+    pub fn era(&self) -> Era {
+        self.shared.state.lock().era()
+    }
+
+    fn measure(&self, parts: &[&[u8]]) -> Result<RecordHeader, Error> {
         let payload_bytes: usize = parts.iter().map(|part| part.len()).sum();
         let bytes_max = self.shared.options.record_bytes_max.min(u32::MAX as usize);
         if payload_bytes > bytes_max {
             return Err(Error::too_large(payload_bytes, bytes_max));
         }
         let payload_crc = parts.iter().fold(0, |crc, part| crc32c::crc32c_append(crc, part));
-        let header = RecordHeader { payload_bytes: payload_bytes as u32, payload_crc };
-        let record_bytes = RECORD_HEADER_BYTES + payload_bytes;
-
-        let mut state = self.shared.state_with_space_for(record_bytes)?;
-        let position = state.end;
-        let group = state.last_group();
-        group.bytes.extend_from_slice(&header.encode(position));
-        parts.iter().for_each(|part| group.bytes.extend_from_slice(part));
-        let commit = Commit::new(Arc::clone(&group.ticket));
-        state.end.0 += record_bytes as u64;
-        state.buffered_bytes += record_bytes;
-        state.stats.appends += 1;
-        state.stats.appended_bytes += record_bytes as u64;
-        drop(state);
-        self.shared.work.notify_one();
-        Ok((position, commit))
+        Ok(RecordHeader { payload_bytes: payload_bytes as u32, payload_crc })
     }
 
     /// Where the next record goes.
@@ -345,6 +367,24 @@ impl Shared {
 }
 
 impl State {
+    fn era(&self) -> Era {
+        Era(self.stats.failures)
+    }
+
+    /// Puts a record into the group that is written next.
+    fn push_record(&mut self, record: &RecordHeader, parts: &[&[u8]]) -> (Position, Commit) {
+        let position = self.end;
+        let group = self.last_group();
+        group.bytes.extend_from_slice(&record.encode(position));
+        parts.iter().for_each(|part| group.bytes.extend_from_slice(part));
+        let commit = Commit::new(Arc::clone(&group.ticket));
+        self.end.0 += record.bytes() as u64;
+        self.buffered_bytes += record.bytes();
+        self.stats.appends += 1;
+        self.stats.appended_bytes += record.bytes() as u64;
+        (position, commit)
+    }
+
     /// Puts a fresh segment in place of a broken one.
     fn begin_segment(&mut self, disk: &dyn Disk, dir: &Path) -> Result<(), Error> {
         let previous_end = self.segments.last().map_or(self.end, |segment| segment.end);

@@ -25,6 +25,11 @@ pub(crate) struct RecordHeader {
 }
 
 impl RecordHeader {
+    /// Header and payload.
+    pub fn bytes(self) -> usize {
+        RECORD_HEADER_BYTES + self.payload_bytes as usize
+    }
+
     pub fn encode(self, position: Position) -> [u8; RECORD_HEADER_BYTES] {
         let mut bytes = [0; RECORD_HEADER_BYTES];
         bytes[0..4].copy_from_slice(&MARKER);

@@ -91,7 +91,8 @@ impl Batch {
         walked
     }
 
-    fn clear(&mut self) {
+    /// Forgets the request before.
+    pub(crate) fn clear(&mut self) {
         if self.decoded.capacity().max(self.rewritten.capacity()) > KEPT_BYTES_MAX {
             *self = Self::default();
         }
@@ -112,6 +113,26 @@ impl Batch {
             histograms: self.histograms.len() as u32,
             exemplars: self.exemplars.len() as u32,
         }
+    }
+
+    /// Adds a float of a series of the table, which needs no labels.
+    #[inline]
+    pub(crate) fn push_resolved(&mut self, id: u32, sample: Sample) {
+        self.samples.push(sample);
+        self.min_ms = self.min_ms.min(sample.timestamp_ms);
+        self.max_ms = self.max_ms.max(sample.timestamp_ms);
+        let ends = self.ends();
+        self.series.push(BatchSeries { span_start: 0, span_len: 0, id, is_left_out: false, ends });
+    }
+
+    /// Whether each series has one float and nothing else, and there is at least one.
+    pub(crate) fn is_one_float_each(&self) -> bool {
+        let is_in_step = |(place, series): (usize, &BatchSeries)| series.ends.samples as usize == place + 1;
+        self.samples.len() == self.series.len()
+            && self.histograms.is_empty()
+            && self.exemplars.is_empty()
+            && self.starts.is_empty()
+            && self.series.iter().enumerate().all(is_in_step)
     }
 
     /// The label bytes of a series.

@@ -14,8 +14,11 @@ mod options;
 mod store;
 
 mod batch;
+mod entry;
 mod rate;
 mod record;
+mod refs;
+mod replay;
 mod tenant;
 mod tenants;
 

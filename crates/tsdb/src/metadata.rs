@@ -35,10 +35,10 @@ impl MetadataMap {
     /// Takes what was sent. Returns whether there was room: new metrics beyond `metrics_max`, long texts, and all that is
     /// beyond the bytes of a tenant are not remembered.
     pub(crate) fn add(&mut self, metric: &str, metadata: &MetricMetadata, metrics_max: usize) -> bool {
-        let known = self.metrics.get(metric);
-        if known.is_some_and(|variants| variants.last() == Some(metadata)) {
+        if self.has(metric, metadata) {
             return true;
         }
+        let known = self.metrics.get(metric);
         let is_long = [metric, &metadata.help, &metadata.unit].iter().any(|text| text.len() > TEXT_BYTES_MAX);
         let is_beyond = known.is_none() && self.metrics.len() >= metrics_max;
         if is_long || is_beyond || self.bytes + text_bytes(metric, metadata) > TOTAL_BYTES_MAX {
@@ -56,6 +56,11 @@ impl MetadataMap {
         self.bytes = self.bytes - before + after;
         self.version += 1;
         true
+    }
+
+    /// Whether this is the newest variant of the metric.
+    pub(crate) fn has(&self, metric: &str, metadata: &MetricMetadata) -> bool {
+        self.metrics.get(metric).is_some_and(|variants| variants.last() == Some(metadata))
     }
 
     /// All metrics, the newest variant of each last.

@@ -11,7 +11,8 @@ use bongsu_model::TenantId;
 use parking_lot::{Mutex, RwLock};
 
 use crate::batch::{Batch, TimeBounds};
-use crate::departure::{self, Departure};
+use crate::departure::Departure;
+use crate::entry::Entry;
 use crate::error::{Error, Rejected, Rejections, WriteError, WriteErrorKind};
 use crate::files::Files;
 use crate::flush::FlushNumbers;
@@ -20,7 +21,8 @@ use crate::options::{Limits, Options};
 use crate::pace::Rests;
 use crate::progress::CurrentMerge;
 use crate::reader::Reader;
-use crate::record::{self, Protocol, RecordHeader};
+use crate::record::Protocol;
+use crate::replay::{self, Replayed};
 use crate::retention::{Expiry, Policies};
 use crate::snapshot;
 use crate::stats::{Counters, Stats};
@@ -32,8 +34,6 @@ use crate::tier::Tier;
 const FLUSH_RETRY_MS: i64 = 10_000;
 /// Writes are refused while memory or log are beyond their flush bounds by this factor.
 const OVERFULL_FACTOR: u64 = 4;
-/// Messages that an [`OpenReport`] keeps.
-const REPORTED_MAX: usize = 100;
 
 /// The store of all tenants. Methods take `&self` and may be called from any thread; clones are the same store.
 #[derive(Clone)]
@@ -153,15 +153,7 @@ impl Store {
         let files = Files(Arc::clone(&options.disk));
         files.create_dir_all(&options.dir.join("log"))?;
         let tenants = Tenants::new(files.clone(), options.dir.join("tenants"));
-        let mut replay = Replay::new(&options, &tenants);
-        let opened = Log::open(&options.dir.join("log"), options.log.clone(), &mut |at, bytes| replay.take(at, bytes));
-        let (log, recovery) = opened?;
-        replay.load_departures();
-        let Replay { mut report, mut last_flush, failure, departures, .. } = replay;
-        if let Some(failure) = failure {
-            return Err(failure);
-        }
-        report.log = recovery;
+        let Replayed { log, departures, mut report, mut last_flush } = replay::open_log(&options, &files, &tenants)?;
         last_flush = last_flush.max(tenants.open_all(&options, &mut report.damaged)?);
         snapshot::sweep(&files, &options.dir)?;
         let flushing = FlushNumbers::new(last_flush.map_or(0, |flush| flush + 1));
@@ -180,7 +172,7 @@ impl Store {
             rests: Rests::default(),
             leaving: Mutex::new(()),
             deleting: Mutex::new(()),
-            departures: Mutex::new(departures.unwrap_or_default()),
+            departures: Mutex::new(departures),
             merges_stopped: AtomicBool::new(false),
             counters: Counters::default(),
             tier,
@@ -324,7 +316,7 @@ impl Inner {
         let refused = |error: &WriteError| self.counters.count_refused(error);
         let (tenant, duplicates) = self.admit(tenant, batch, now_ms, &mut rejections).inspect_err(refused)?;
         self.counters.duplicates.add(duplicates);
-        let turn = tenant.turn.lock();
+        let mut turn = tenant.turn.lock();
         tenant.resolve(batch, Some(limits), &mut rejections);
         batch.refuse_expired(&hidden, &mut rejections);
         self.counters.count_rejected(&rejections);
@@ -332,14 +324,10 @@ impl Inner {
             self.counters.dropped_exemplars.add(batch.dropped_exemplars);
             return Ok(Written { duplicates, rejected: rejections.finish(), ..Written::default() });
         }
-        let commit = if rejections.is_empty() && !batch.is_changed {
-            let header = RecordHeader::new(protocol, now_ms, &tenant.id);
-            self.log.append(&[header.as_bytes(), body])?.1
-        } else {
-            let (protocol, body) = batch.encode_taken()?;
-            let header = RecordHeader::new(protocol, now_ms, &tenant.id);
-            self.log.append(&[header.as_bytes(), &body])?.1
-        };
+        let is_whole = rejections.is_empty() && !batch.is_changed;
+        let entry =
+            Entry { tenant: &tenant, received_ms: now_ms, batch, as_it_came: is_whole.then_some((protocol, body)) };
+        let commit = entry.append(&self.log, &mut turn)?;
         let applied = tenant.apply(batch, now_ms, limits);
         drop(turn);
         if founding.is_some() {
@@ -474,89 +462,4 @@ enum FlushDue {
     /// What an earlier flush could not write.
     Pending,
     All,
-}
-
-/// Brings the log's requests back into the heads. Limits are not asked again: what was taken stays.
-struct Replay<'a> {
-    files: Files,
-    dir: &'a Path,
-    tenants: &'a Tenants,
-    /// Deletions of tenants that a crash interrupted; looked up once the log has its lock.
-    departures: Option<Vec<Departure>>,
-    options: &'a Options,
-    bounds: TimeBounds,
-    batch: Batch,
-    report: OpenReport,
-    last_flush: Option<u64>,
-    failure: Option<Error>,
-}
-
-impl<'a> Replay<'a> {
-    fn new(options: &'a Options, tenants: &'a Tenants) -> Self {
-        Self {
-            files: Files(Arc::clone(&options.disk)),
-            dir: &options.dir,
-            tenants,
-            departures: None,
-            options,
-            // What was taken stays, whatever the clock says at boot. Retention deletes it with its block.
-            bounds: TimeBounds { min_ms: i64::MIN, max_ms: i64::MAX },
-            batch: Batch::default(),
-            report: OpenReport::default(),
-            last_flush: None,
-            failure: None,
-        }
-    }
-
-    fn load_departures(&mut self) {
-        if self.departures.is_none() && self.failure.is_none() {
-            match departure::open_all(&self.files, self.dir, &mut self.report.damaged) {
-                Ok(departures) => self.departures = Some(departures),
-                Err(error) => self.failure = Some(error),
-            }
-        }
-    }
-
-    fn take(&mut self, position: Position, bytes: &[u8]) {
-        self.load_departures();
-        if self.failure.is_some() {
-            return;
-        }
-        if let Err(reason) = self.apply(position, bytes) {
-            self.report.unusable_records += 1;
-            if self.report.damaged.len() < REPORTED_MAX {
-                self.report.damaged.push(format!("log record: {reason}"));
-            }
-        }
-    }
-
-    fn apply(&mut self, position: Position, bytes: &[u8]) -> Result<(), String> {
-        if record::is_newer(bytes) {
-            // Left out, it would be gone for good with the next flush.
-            self.failure = Some(Error::Newer { what: format!("the write-ahead log at position {}", position.0) });
-            return Ok(());
-        }
-        let record = record::decode(bytes)?;
-        if self.departures.iter().flatten().any(|departure| departure.takes(&record.tenant, position)) {
-            return Ok(());
-        }
-        let mut ignored = Rejections::default();
-        let decoded = self.batch.decode(record.protocol, record.body, usize::MAX, self.bounds, &mut ignored);
-        decoded.map_err(|error| error.to_string())?;
-        let limits = self.options.limits_of(&record.tenant);
-        let tenant = match self.tenants.open(&record.tenant, limits, &mut self.report.damaged) {
-            Ok((tenant, last_flush)) => {
-                self.last_flush = self.last_flush.max(last_flush);
-                tenant
-            }
-            Err(error) => {
-                self.failure = Some(error);
-                return Ok(());
-            }
-        };
-        tenant.resolve(&mut self.batch, None, &mut ignored);
-        let applied = tenant.apply(&self.batch, record.received_ms, limits);
-        self.report.replayed_samples += applied.samples + applied.histograms;
-        Ok(())
-    }
 }

@@ -20,6 +20,7 @@ use crate::lateness::Lateness;
 use crate::metadata::{self, MetadataMap};
 use crate::options::Limits;
 use crate::rate::Bucket;
+use crate::refs::Refs;
 use crate::span;
 use crate::table::NO_SLOT;
 use crate::tombstones::{self, Tombstones};
@@ -37,7 +38,8 @@ pub(crate) struct Tenant {
     pub(crate) dir: PathBuf,
     files: Files,
     /// Held while a request is resolved, logged and applied, so that samples have the same order in the log and in memory.
-    pub(crate) turn: Mutex<()>,
+    /// How the log calls series is for whose turn it is.
+    pub(crate) turn: Mutex<Refs>,
     /// How many samples may come now.
     pub(crate) rate: Mutex<Bucket>,
     /// Which of pairs of senders are listened to.
@@ -110,7 +112,7 @@ impl Tenant {
             exemplars::file::decode(bytes, limits.exemplars_per_tenant_max)
         })?;
         let (metadata, exemplars) = (Mutex::new(metadata), Mutex::new(exemplars));
-        let (files, turn, state, unopened) = (files.clone(), Mutex::new(()), RwLock::new(state), found.unopened);
+        let (files, turn, state, unopened) = (files.clone(), Mutex::default(), RwLock::new(state), found.unopened);
         let (lateness, leftovers, is_leaving) = (Lateness::default(), Mutex::default(), AtomicBool::new(false));
         let (rate, elections) = (Mutex::new(Bucket::default()), Mutex::default());
         let tenant = Self {
@@ -224,6 +226,14 @@ impl Tenant {
         applied
     }
 
+    /// Whether nothing of what a batch tells of metrics is new.
+    pub(crate) fn knows_metadata_of(&self, batch: &Batch) -> bool {
+        batch.metadata.is_empty() || {
+            let known = self.metadata.lock();
+            batch.metadata.iter().all(|(metric, metadata)| known.has(metric, metadata))
+        }
+    }
+
     fn apply_exemplars(&self, batch: &Batch, limits: &Limits, applied: &mut Applied) {
         let table = Arc::clone(&self.state.read().head.memory.table);
         let table = table.read();
@@ -243,6 +253,7 @@ impl Tenant {
     /// Begins a new generation where the log was cut; the one before becomes `frozen`. Nothing happens while the flush of the
     /// generation before is not done. Only while no request is between log and head.
     pub(crate) fn freeze(&self, position: Position, limits: &Limits) {
+        self.turn.lock().forget();
         let mut state = self.state.write();
         if state.pending_from.is_none() {
             state.frozen = state.head.freeze(random_seed(), limits.series_per_tenant_max).map(Arc::new);

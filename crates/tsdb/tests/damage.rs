@@ -270,6 +270,26 @@ fn files_of_a_newer_version_are_refused_with_what_to_do_and_left_alone() {
 }
 
 #[test]
+fn samples_whose_record_of_labels_is_damaged_are_told_and_go_to_no_other_series() {
+    let store = TestStore::new();
+    for minute in 0..3 {
+        for series in ["a", "b"] {
+            store.put(series, &[(START_MS + minute * 60_000, minute as f64)]);
+        }
+    }
+    let mut files = Tree::new();
+    tree(store.dir.path(), store.dir.path(), &mut files);
+    let log = files.iter_mut().find(|(path, content)| kind(path) == "log" && !content.is_empty()).unwrap().1;
+    // In the first record, which has the labels of `a`.
+    log[100] ^= 1;
+    let damaged = open(&files);
+    let told: Vec<_> = damaged.report.damaged.iter().map(String::as_str).collect();
+    let told_twice = "log record: the record that says which series 1 of its samples are of is lost";
+    assert_eq!(told, [told_twice; 2]);
+    assert_eq!((damaged.report.log.dropped.len(), damaged.report.replayed_samples), (1, 3));
+}
+
+#[test]
 fn a_record_of_a_newer_version_in_the_log_is_refused() {
     let dir = tempfile::tempdir().unwrap();
     let options = bongsu_log::Options::default();

@@ -275,12 +275,14 @@ impl Life {
         let tenant_name = TENANTS[tenant_number];
         let cutoff_ms = self.clock.now_ms() - RETENTION_MS;
         let (mut request, mut places) = (WriteRequestBuilder::new(), Vec::new());
+        // One sample of each, as of a scrape, goes to the log in another way than several.
+        let steps_max = if self.random.random_ratio(2, 3) { 2 } else { 5 };
         for series in 0..SERIES {
             if self.random.random_ratio(1, 2) {
                 continue;
             }
             let mut samples = Vec::new();
-            for step in 0..self.random.random_range(1..5_i64) {
+            for step in 0..self.random.random_range(1..steps_max) {
                 self.value += 1;
                 let timestamp_ms = START_MS + (minute + step) * MINUTE_MS;
                 samples.push(Sample { timestamp_ms, value: self.value as f64 });
