@@ -28,7 +28,11 @@ impl Entry<'_> {
         let era = log.era();
         refs.go_on(era, log.end(), self.batch.series.len());
         let mut body = Vec::new();
-        if samples::encode(refs, self.batch, &mut body) {
+        let has_refs = samples::encode(refs, self.batch, &mut body);
+        if has_refs && self.as_it_came.is_some_and(|(_, request)| request.len() <= body.len()) {
+            return Ok(self.append_request(log, None)?.0);
+        }
+        if has_refs {
             let header = RecordHeader::new(Content::Samples, self.received_ms, &self.tenant.id);
             if let Some((_, commit)) = log.append_in(era, &[header.as_bytes(), &body])? {
                 return Ok(commit);

@@ -21,6 +21,27 @@ impl Index {
         self.series_count += 1;
     }
 
+    /// How many series it has.
+    pub(crate) fn len(&self) -> u32 {
+        self.series_count
+    }
+
+    /// A part that [`append`](Self::append) takes, whose first series has this number. It is not for questions.
+    pub(crate) fn part(first: u32) -> Self {
+        Self { series_count: first, ..Self::default() }
+    }
+
+    /// Adds the part that begins where this ends.
+    pub(crate) fn append(&mut self, part: Self) {
+        for (name, values) in part.names {
+            let known = self.names.entry(name).or_default();
+            for (value, postings) in values {
+                *known.entry(value).or_default() |= postings;
+            }
+        }
+        self.series_count = part.series_count;
+    }
+
     /// The series that fulfil all matchers.
     pub(crate) fn select(&self, matchers: &[Matcher]) -> RoaringBitmap {
         // What has to be there narrows first, what must not be there is then taken away.
@@ -105,7 +126,13 @@ mod tests {
             series.iter().for_each(|labels| index.add(labels.iter()));
             let hit = |labels: &Labels| matchers.iter().all(|m| m.matches(labels.get(m.name()).unwrap_or("")));
             let expected: Vec<u32> = (0..series.len() as u32).filter(|id| hit(&series[*id as usize])).collect();
-            prop_assert_eq!(index.select(&matchers).into_iter().collect::<Vec<_>>(), expected);
+            prop_assert_eq!(index.select(&matchers).into_iter().collect::<Vec<_>>(), expected.clone());
+            let (before, after) = series.split_at(series.len() / 3);
+            let (mut first, mut second) = (Index::default(), Index::part(before.len() as u32));
+            before.iter().for_each(|labels| first.add(labels.iter()));
+            after.iter().for_each(|labels| second.add(labels.iter()));
+            first.append(second);
+            prop_assert_eq!(first.select(&matchers).into_iter().collect::<Vec<_>>(), expected);
         }
     }
 }

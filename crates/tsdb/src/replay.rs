@@ -2,7 +2,7 @@
 //!
 //! ```text
 //! this thread:  segments ─► records ─► requests, decoded ──┐ a few at a time
-//! another one:                                             └─► series table ─► heads
+//! another one:                                             └─► series table ─► heads ─► label index at the end
 //! ```
 
 use std::panic;
@@ -179,6 +179,7 @@ impl<'a> Applier<'a> {
             // The other thread may be done.
             _ = to_reuse.send(task.batch);
         }
+        self.tenants.all().iter().for_each(|tenant| tenant.catch_up_index());
         self
     }
 
@@ -188,7 +189,10 @@ impl<'a> Applier<'a> {
         let limits = self.options.limits_of(id);
         let (tenant, last_flush) = self.tenants.open(id, limits, &mut self.report.damaged)?;
         self.last_flush = self.last_flush.max(last_flush);
-        let refs = self.refs.entry_ref(id).or_default();
+        let refs = self.refs.entry_ref(id).or_insert_with(|| {
+            tenant.put_off_index();
+            KnownRefs::default()
+        });
         let wrong = match content {
             TaskContent::Request(range) => {
                 tenant.resolve(batch, None, &mut Rejections::default());

@@ -10,6 +10,7 @@
 //! or long-winded lengths gets a slot that points to the series of the canonical span.
 
 use std::sync::Arc;
+use std::{iter, panic, thread};
 
 use bongsu_wire::remote_write::labels_of_span;
 use hashbrown::HashTable;
@@ -24,6 +25,9 @@ use crate::span::{self, Pages, SpanRef, Spans};
 /// No slot.
 pub(crate) const NO_SLOT: u32 = u32::MAX;
 
+/// Fewer series are indexed before a thread has begun.
+const PARALLEL_SERIES_MIN: usize = 10_000;
+
 /// See the module's text.
 #[derive(Debug)]
 pub(crate) struct Table {
@@ -35,6 +39,8 @@ pub(crate) struct Table {
     /// The canonical spans by series.
     series: Vec<SpanRef>,
     index: Index,
+    /// The index waits for [`catch_up`](Table::catch_up).
+    puts_off_index: bool,
     order: Arc<Order>,
 }
 
@@ -65,6 +71,7 @@ impl Table {
             by_hash: HashTable::new(),
             series: Vec::new(),
             index: Index::default(),
+            puts_off_index: false,
             order: Arc::default(),
         }
     }
@@ -110,7 +117,9 @@ impl Table {
         let span = self.pages.push(canonical);
         let series = self.series.len() as u32;
         self.series.push(span);
-        self.index.add(span::pairs(canonical));
+        if !self.puts_off_index {
+            self.index.add(span::pairs(canonical));
+        }
         self.add_slot(Slot { hash, span, series, next: NO_SLOT })
     }
 
@@ -164,6 +173,37 @@ impl Table {
     /// The canonical span of a series.
     pub(crate) fn span(&self, series: u32) -> &[u8] {
         self.pages.get(self.series[series as usize])
+    }
+
+    /// From here on new series are not in the index until it [catches up](Self::catch_up). Nobody may ask it meanwhile.
+    pub(crate) fn put_off_index(&mut self) {
+        self.puts_off_index = true;
+    }
+
+    /// Brings the index up to date, with all cores.
+    pub(crate) fn catch_up(&mut self) {
+        self.puts_off_index = false;
+        let (first, end) = (self.index.len() as usize, self.series.len());
+        let threads =
+            thread::available_parallelism().map_or(1, usize::from).min((end - first) / PARALLEL_SERIES_MIN + 1);
+        let bounds: Vec<_> = (0..=threads).map(|place| first + (end - first) * place / threads).collect();
+        let part = |first: usize, end: usize| {
+            let mut part = Index::part(first as u32);
+            self.series[first..end].iter().for_each(|span| part.add(span::pairs(self.pages.get(*span))));
+            part
+        };
+        let parts: Vec<_> = thread::scope(|scope| {
+            let others: Vec<_> = (1..threads)
+                .map(|place| (bounds[place], bounds[place + 1]))
+                .map(|(first, end)| scope.spawn(move || part(first, end)))
+                .collect();
+            let own = part(bounds[0], bounds[1]);
+            let join = |other: thread::ScopedJoinHandle<'_, _>| {
+                other.join().unwrap_or_else(|cause| panic::resume_unwind(cause))
+            };
+            iter::once(own).chain(others.into_iter().map(join)).collect()
+        });
+        parts.into_iter().for_each(|part| self.index.append(part));
     }
 
     /// The label index.

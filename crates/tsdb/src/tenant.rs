@@ -189,6 +189,16 @@ impl Tenant {
         }
     }
 
+    /// New series go to the label index at once when it [catches up](Self::catch_up_index). Until then nobody may read.
+    pub(crate) fn put_off_index(&self) {
+        self.state.read().head.memory.table.write().put_off_index();
+    }
+
+    /// Brings the label index of the head up to date.
+    pub(crate) fn catch_up_index(&self) {
+        self.state.read().head.memory.table.write().catch_up();
+    }
+
     /// Appends what is taken of a resolved batch.
     pub(crate) fn apply(&self, batch: &Batch, received_ms: i64, limits: &Limits) -> Applied {
         let mut applied = Applied { dropped_exemplars: batch.dropped_exemplars, ..Applied::default() };

@@ -5,93 +5,95 @@ use bongsu_model::Sample;
 use super::{KnownRefs, Refs};
 use crate::batch::Batch;
 
-const HEADER_BYTES: usize = 20;
+const HEADER_BYTES: usize = 12;
+const RUN_BYTES: usize = 16;
+
+/// Samples of one time whose refs follow each other.
+#[derive(Clone, Copy, Debug)]
+struct Run {
+    first: u32,
+    len: u32,
+    timestamp_ms: i64,
+}
+
+impl Run {
+    fn encode(self, out: &mut Vec<u8>) {
+        out.extend_from_slice(&self.first.to_le_bytes());
+        out.extend_from_slice(&self.len.to_le_bytes());
+        out.extend_from_slice(&self.timestamp_ms.to_le_bytes());
+    }
+
+    fn decode(bytes: [u8; RUN_BYTES]) -> Self {
+        let bits = u128::from_le_bytes(bytes);
+        Self { first: bits as u32, len: (bits >> 32) as u32, timestamp_ms: (bits >> 64) as i64 }
+    }
+
+    fn refs(self) -> impl Iterator<Item = u32> {
+        (0..self.len).map(move |place| self.first.saturating_add(place))
+    }
+}
 
 /// Writes what is taken of a batch that [has only floats](Batch::is_one_float_each); false when a series has no ref.
 pub(crate) fn encode(refs: &Refs, batch: &Batch, out: &mut Vec<u8>) -> bool {
     out.clear();
-    out.resize(HEADER_BYTES, 0);
-    let (mut count, mut runs) = (0_u32, 0_u32);
-    let (mut first, mut end) = (0, 0);
+    out.extend_from_slice(&refs.generation.to_le_bytes());
+    out.extend_from_slice(&[0; 4]);
+    let (mut runs, mut last) = (0_u32, None::<Run>);
     for taken in batch.taken() {
-        let Some(number) = refs.get(taken.series.id) else { return false };
-        if number != end || count == 0 {
-            put_run(out, first, end, &mut runs);
-            first = number;
+        let Some(first) = refs.get(taken.series.id) else { return false };
+        let timestamp_ms = taken.data.samples[0].timestamp_ms;
+        match &mut last {
+            Some(run) if first == run.first + run.len && timestamp_ms == run.timestamp_ms => run.len += 1,
+            _ => {
+                let done = last.replace(Run { first, len: 1, timestamp_ms });
+                done.into_iter().for_each(|run| run.encode(out));
+                runs += 1;
+            }
         }
-        end = number + 1;
-        count += 1;
     }
-    put_run(out, first, end, &mut runs);
-    let times = if batch.min_ms == batch.max_ms { 1 } else { count };
-    for taken in batch.taken().take(times as usize) {
-        out.extend_from_slice(&taken.data.samples[0].timestamp_ms.to_le_bytes());
-    }
+    last.into_iter().for_each(|run| run.encode(out));
     for taken in batch.taken() {
         out.extend_from_slice(&taken.data.samples[0].value.to_le_bytes());
     }
-    out[..8].copy_from_slice(&refs.generation.to_le_bytes());
-    for (place, number) in [(8, count), (12, runs), (16, times)] {
-        out[place..place + 4].copy_from_slice(&number.to_le_bytes());
-    }
+    out[HEADER_BYTES - 4..HEADER_BYTES].copy_from_slice(&runs.to_le_bytes());
     true
 }
 
-fn put_run(out: &mut Vec<u8>, first: u32, end: u32, runs: &mut u32) {
-    if end > first {
-        out.extend_from_slice(&first.to_le_bytes());
-        out.extend_from_slice(&(end - first).to_le_bytes());
-        *runs += 1;
-    }
-}
-
-/// A body read back: columns of the same length, but for times, of which there may be one for all.
+/// A body read back.
 #[derive(Debug)]
 pub(crate) struct Samples<'a> {
     generation: u64,
-    count: usize,
-    runs: &'a [[u8; 8]],
-    times: &'a [[u8; 8]],
+    runs: &'a [[u8; RUN_BYTES]],
     values: &'a [[u8; 8]],
 }
 
 impl<'a> Samples<'a> {
     /// Reads a body; the text says what is wrong with it.
     pub(crate) fn parse(body: &'a [u8]) -> Result<Self, String> {
-        let (header, rest) = body.split_first_chunk::<HEADER_BYTES>().ok_or("samples are shorter than their header")?;
-        let number =
-            |place: usize| header[place..place + 4].iter().rev().fold(0, |n, byte| n << 8 | usize::from(*byte));
-        let (count, runs, times) = (number(8), number(12), number(16));
-        let (columns, tail) = rest.as_chunks::<8>();
-        if !tail.is_empty() || columns.len() != runs + times + count || (times != 1 && times != count) {
-            return Err(format!(
-                "{} bytes of columns do not hold {count} samples in {runs} runs with {times} times",
-                rest.len()
-            ));
+        let (generation, rest) = body.split_first_chunk().ok_or("samples are shorter than their header")?;
+        let (runs, rest) = rest.split_first_chunk().ok_or("samples are shorter than their header")?;
+        let run_bytes = (u32::from_le_bytes(*runs) as usize).saturating_mul(RUN_BYTES);
+        let (runs, values) = rest.split_at_checked(run_bytes).ok_or("samples end within their runs")?;
+        let (values, tail) = values.as_chunks();
+        let samples = Self { generation: u64::from_le_bytes(*generation), runs: runs.as_chunks().0, values };
+        let in_runs: u64 = samples.runs().map(|run| u64::from(run.len)).sum();
+        if in_runs == values.len() as u64 && tail.is_empty() {
+            Ok(samples)
+        } else {
+            Err(format!("{} bytes and {} values for {in_runs} samples", tail.len(), values.len()))
         }
-        let (runs, columns) = columns.split_at(runs);
-        let (times, values) = columns.split_at(times);
-        let generation = header[..8].iter().rev().fold(0, |n, byte| n << 8 | u64::from(*byte));
-        let samples = Self { generation, count, runs, times, values };
-        let in_runs: usize = samples.runs().map(|(_, len)| len as usize).sum();
-        if in_runs == count { Ok(samples) } else { Err(format!("runs of {in_runs} refs for {count} samples")) }
     }
 
-    /// The first ref and the length of each run of refs that follow each other.
-    fn runs(&self) -> impl Iterator<Item = (u32, u32)> {
-        self.runs.iter().map(|run| {
-            let [a, b, c, d, e, f, g, h] = *run;
-            (u32::from_le_bytes([a, b, c, d]), u32::from_le_bytes([e, f, g, h]))
-        })
+    fn runs(&self) -> impl Iterator<Item = Run> {
+        self.runs.iter().map(|run| Run::decode(*run))
     }
 
     /// Puts the samples into a batch, as resolved. Returns how many have a ref that is not known.
     pub(crate) fn fill(&self, refs: &KnownRefs, batch: &mut Batch) -> usize {
         batch.clear();
-        let numbers = self.runs().flat_map(|(first, len)| (0..len).map(move |place| first.saturating_add(place)));
+        let places = self.runs().flat_map(|run| run.refs().map(move |number| (number, run.timestamp_ms)));
         let mut unknown = 0;
-        for (place, (number, value)) in numbers.zip(self.values).enumerate() {
-            let timestamp_ms = i64::from_le_bytes(self.times[if self.times.len() == self.count { place } else { 0 }]);
+        for ((number, timestamp_ms), value) in places.zip(self.values) {
             match refs.get(self.generation, number) {
                 Some(series) => batch.push_resolved(series, Sample { timestamp_ms, value: f64::from_le_bytes(*value) }),
                 None => unknown += 1,
@@ -141,7 +143,7 @@ mod tests {
         let sent = batch(&(0..1000).map(|series| (series, 5, f64::from(series))).collect::<Vec<_>>());
         let mut body = Vec::new();
         assert!(encode(&refs, &sent, &mut body));
-        assert_eq!(body.len(), HEADER_BYTES + 8 + 8 + 8 * 1000);
+        assert_eq!(body.len(), HEADER_BYTES + RUN_BYTES + 8 * 1000);
         let mut read = Batch::default();
         assert_eq!(Samples::parse(&body).unwrap().fill(&known, &mut read), 0);
         assert_eq!(content(&read), content(&sent));

@@ -99,3 +99,23 @@ fn extends_the_order_of_known_series() {
     assert_eq!(refresh_order(&table).sorted, [5, 3, 6, 1, 4, 0, 2]);
     assert_eq!(table.read().order().place_of(4), Some(4));
 }
+
+#[test]
+fn an_index_that_was_put_off_catches_up() {
+    let mut table = Table::new(1);
+    let span = |i: u32| raw(&[("i", &i.to_string()), ("parity", if i.is_multiple_of(2) { "even" } else { "odd" })]);
+    get(&mut table, NO_SLOT, &span(0));
+    table.put_off_index();
+    // Enough for several threads, if there are any.
+    let count = 4 * PARALLEL_SERIES_MIN as u32 + 3;
+    for i in 1..count {
+        get(&mut table, NO_SLOT, &span(i));
+    }
+    assert_eq!(table.index().len(), 1);
+    table.catch_up();
+    get(&mut table, NO_SLOT, &span(count));
+    let postings =
+        |name: &str, value: &str| table.index().label(name).find(|(known, _)| *known == value).unwrap().1.clone();
+    assert!(postings("parity", "odd").iter().eq((1..=count).step_by(2)));
+    assert!(postings("i", &count.to_string()).iter().eq([count]));
+}
