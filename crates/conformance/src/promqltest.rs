@@ -4,9 +4,10 @@
 //! file ─► script (commands) ─► run: storage + engine ─► compare ─► report
 //! ```
 //!
-//! The language is that of Prometheus' `promql/promqltest/README.md`, with the older `eval_fail` forms. Native histograms
-//! are read as notation only: a case that expects or selects them counts as [`Outcome::NeedsNativeHistograms`].
+//! The language is that of Prometheus' `promql/promqltest/README.md`, with the older `eval_fail` forms. As there, every instant query is asked
+//! again as one step of a range query, and with its selectors fixed in time at other times.
 
+mod at;
 mod compare;
 mod engine;
 mod histogram;

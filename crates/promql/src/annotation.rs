@@ -123,15 +123,20 @@ impl Annotations {
         }
     }
 
-    /// All of them in a stable order, warnings first.
+    /// All of them in a stable order, warnings first. What is said in the same words of several parts of the query is said once, of the
+    /// part that is evaluated last: an operand before its operation, a left one before a right one. Source: Prometheus'
+    /// `util/annotations`, where the text is the key.
     pub(crate) fn take(&self) -> Vec<Annotation> {
         let mut all: Vec<Annotation> = std::mem::take(&mut *self.all.lock()).into_iter().collect();
         let monotonicity = std::mem::take(&mut *self.monotonicity.lock());
         all.extend(monotonicity.iter().map(|((span, metric), forced)| forced.annotation(*span, metric)));
+        let serious = |x: &Annotation| x.severity == Severity::Info;
+        let evaluated = |x: &Annotation| (x.span.end, std::cmp::Reverse(x.span.start));
         all.sort_by(|a, b| {
-            let key = |x: &Annotation| (x.severity == Severity::Info, x.span.start);
-            key(a).cmp(&key(b)).then_with(|| a.message.cmp(&b.message))
+            (serious(a), &a.message).cmp(&(serious(b), &b.message)).then(evaluated(b).cmp(&evaluated(a)))
         });
+        all.dedup_by(|later, kept| later.severity == kept.severity && later.message == kept.message);
+        all.sort_by_key(|x| (serious(x), x.span.start));
         all
     }
 

@@ -123,6 +123,11 @@ impl Series {
         self.histograms.remove(step);
     }
 
+    /// Leaves only floats.
+    pub(crate) fn remove_histograms(&mut self) {
+        self.histograms = Histograms::default();
+    }
+
     /// Takes the samples of another series at the steps at which this one has none.
     pub(crate) fn fill_from(&mut self, other: &Self) {
         for step in 0..self.values.len() {

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use bongsu_model::{FloatHistogram, Labels, ResetHint, format_float, is_stale};
+use bongsu_model::{FloatHistogram, Labels, format_float, is_stale};
 use bongsu_promql::{Annotation, MatrixSeries, SampleValue, Severity, Value, VectorSample};
 
 use super::script::{Expected, Range, Remarks, Text, Times};
@@ -77,7 +77,7 @@ fn brief(samples: &[VectorSample]) -> String {
 fn point_of(value: &SampleValue) -> Point {
     match value {
         SampleValue::Float(value) => Point::Float(*value),
-        SampleValue::Histogram(histogram) => Point::Histogram(Arc::clone(histogram)),
+        SampleValue::Histogram(histogram) => Point::Histogram(Arc::clone(histogram), false),
     }
 }
 
@@ -85,7 +85,7 @@ fn text(point: &Point) -> String {
     match point {
         Point::Omitted => "nothing".to_owned(),
         Point::Float(value) => format_float(*value),
-        Point::Histogram(histogram) => format!("{histogram} {:?} {}", histogram.reset_hint, histogram.schema),
+        Point::Histogram(histogram, _) => format!("{histogram} {:?} {}", histogram.reset_hint, histogram.schema),
     }
 }
 
@@ -116,7 +116,7 @@ fn matrix(series: &[MatrixSeries], expected: &Expected, range: Range) -> Result<
 /// Floats and histograms in the order of their times.
 fn points(series: &MatrixSeries) -> Vec<(i64, Point)> {
     let floats = series.timestamps_ms.iter().zip(&series.values).map(|(&time, &value)| (time, Point::Float(value)));
-    let histograms = series.histograms.iter().map(|(time, one)| (*time, Point::Histogram(Arc::clone(one))));
+    let histograms = series.histograms.iter().map(|(time, one)| (*time, Point::Histogram(Arc::clone(one), false)));
     let mut all: Vec<_> = floats.chain(histograms).collect();
     all.sort_by_key(|(time, _)| *time);
     all
@@ -129,7 +129,9 @@ fn points_text(points: &[(i64, Point)]) -> String {
 fn same(expected: &Point, actual: &Point) -> bool {
     match (expected, actual) {
         (Point::Float(expected), Point::Float(actual)) => almost_equal(*expected, *actual),
-        (Point::Histogram(expected), Point::Histogram(actual)) => same_histogram(expected, actual),
+        (Point::Histogram(expected, says_hint), Point::Histogram(actual, _)) => {
+            (!says_hint || expected.reset_hint == actual.reset_hint) && same_histogram(expected, actual)
+        }
         _ => false,
     }
 }
@@ -137,7 +139,7 @@ fn same(expected: &Point, actual: &Point) -> bool {
 /// Indices and counts of the buckets on one side of zero.
 type Side = Vec<(i32, f64)>;
 
-/// Buckets that are empty do not count; a hint counts only where one is expected. Source: Prometheus' promqltest.
+/// Buckets that are empty do not count, nor do hints. Source: Prometheus' promqltest.
 fn same_histogram(expected: &FloatHistogram, actual: &FloatHistogram) -> bool {
     let sides = |histogram: &FloatHistogram| {
         let mut histogram = histogram.clone();
@@ -150,7 +152,6 @@ fn same_histogram(expected: &FloatHistogram, actual: &FloatHistogram) -> bool {
         a.len() == b.len() && a.iter().zip(b).all(|(a, b)| a.0 == b.0 && almost_equal(a.1, b.1))
     };
     expected.schema == actual.schema
-        && (expected.reset_hint == ResetHint::Unknown || expected.reset_hint == actual.reset_hint)
         && all(&numbers(expected), &numbers(actual))
         && all(&expected.custom_bounds, &actual.custom_bounds)
         && sides(expected).iter().zip(&sides(actual)).all(same_side)

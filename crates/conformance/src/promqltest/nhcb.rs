@@ -54,7 +54,7 @@ pub fn convert(series: &[(Labels, BTreeMap<i64, Point>)]) -> BTreeMap<Labels, BT
     }
     // Without a bucket, it is a summary or something else.
     classics.retain(|_, times| times.values().any(|classic| !classic.buckets.is_empty()));
-    let native = |classic: Classic| Point::Histogram(Arc::new(classic.native()));
+    let native = |classic: Classic| Point::Histogram(Arc::new(classic.native()), false);
     classics
         .into_iter()
         .map(|(labels, times)| (labels, times.into_iter().map(|(time, classic)| (time, native(classic))).collect()))

@@ -5,10 +5,10 @@ use std::sync::Arc;
 use bongsu_promql::{SampleValue, Value, VectorSample};
 use bongsu_syntax::{Expr, ExprKind, FunctionId};
 
-use super::compare;
 use super::engine::TestEngine;
 use super::script::{self, Command, Eval, Range, ScriptError, Times};
 use super::storage::Storage;
+use super::{at, compare};
 
 /// What became of a file's evaluations.
 #[derive(Debug, Default)]
@@ -86,13 +86,18 @@ pub fn run(text: &str) -> Result<Report, RunError> {
 }
 
 fn outcome(engine: &TestEngine, storage: &Storage, eval: &Eval) -> Outcome {
-    match engine.parse(&eval.query).and_then(|expr| evaluate(engine, storage, eval, &expr)) {
-        Ok(()) => Outcome::Passed,
-        Err(error) => match &eval.expected.fail {
-            Some(expected) => compare::failure(&error, expected).map_or_else(Outcome::Failed, |()| Outcome::Passed),
-            None => Outcome::Failed(error),
-        },
-    }
+    let expr = engine.parse(&eval.query);
+    let result = expr.as_ref().map_err(Clone::clone).and_then(|expr| evaluate(engine, storage, eval, expr));
+    let outcome = match (result, &eval.expected.fail) {
+        (Ok(()), _) => Ok(()),
+        (Err(error), Some(expected)) => compare::failure(&error, expected),
+        (Err(error), None) => Err(error),
+    };
+    let fixed = || match (&expr, &eval.expected.fail) {
+        (Ok(expr), None) => check_fixed(engine, storage, eval, expr).map_err(|what| format!("fixed in time: {what}")),
+        _ => Ok(()),
+    };
+    outcome.and_then(|()| fixed()).map_or_else(Outcome::Failed, |()| Outcome::Passed)
 }
 
 fn evaluate(engine: &TestEngine, storage: &Storage, eval: &Eval, expr: &Expr) -> Result<(), String> {
@@ -108,6 +113,21 @@ fn evaluate(engine: &TestEngine, storage: &Storage, eval: &Eval, expr: &Expr) ->
         }
         _ => Ok(()),
     }
+}
+
+/// An instant query once more with its selectors fixed in time, at other times.
+fn check_fixed(engine: &TestEngine, storage: &Storage, eval: &Eval, expr: &Expr) -> Result<(), String> {
+    let Times::Instant(at_ms) = eval.times else { return Ok(()) };
+    // A range vector is asked for at its end.
+    let at_ms = eval.expected.range_vector.map_or(at_ms, |range| range.end_ms);
+    let Some(fixed) = at::fixed(expr, at_ms) else { return Ok(()) };
+    let query = fixed.to_string();
+    let expr = engine.parse(&query).map_err(|error| format!("{query}: {error}"))?;
+    for at_ms in at::times_ms(at_ms) {
+        let asked = Eval { query: query.clone(), times: Times::Instant(at_ms), ..eval.clone() };
+        evaluate(engine, storage, &asked, &expr).map_err(|what| format!("{query} at {at_ms} ms: {what}"))?;
+    }
+    Ok(())
 }
 
 /// Whether a range query around an instant must give the same there.

@@ -31,11 +31,13 @@ pub struct Load {
     pub with_nhcb: bool,
     pub series: Vec<Series>,
     /// What was said of the series in the next line.
-    pub starts: Option<Series>,
+    starts: Option<Series>,
+    /// What was said of all series in the lines to come; it begins anew where it ends.
+    all_starts: Vec<Option<i64>>,
 }
 
 /// Evaluates a query.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Eval {
     pub line: usize,
     pub query: String,
@@ -58,7 +60,7 @@ pub struct Range {
 }
 
 /// What should come out.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub struct Expected {
     pub fail: Option<Text>,
     pub warnings: Remarks,
@@ -73,14 +75,14 @@ pub struct Expected {
 }
 
 /// Expected remarks of one severity.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub struct Remarks {
     pub forbidden: bool,
     pub texts: Vec<Text>,
 }
 
 /// An expected text.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub enum Text {
     Any,
     Exactly(String),
@@ -129,7 +131,7 @@ fn parse_head(line: &str, number: usize) -> Result<Command> {
         "clear" => Ok(Command::Clear),
         "load" | "load_with_nhcb" => {
             let (step_ms, with_nhcb) = (duration_ms(rest)?, word == "load_with_nhcb");
-            Ok(Command::Load(Load { step_ms, with_nhcb, series: Vec::new(), starts: None }))
+            Ok(Command::Load(Load { step_ms, with_nhcb, series: Vec::new(), starts: None, all_starts: Vec::new() }))
         }
         _ => {
             let old_form = word.strip_prefix("eval").ok_or_else(|| format!("unknown command {word:?}"))?;
@@ -203,22 +205,32 @@ fn split_word(text: &str) -> (&str, &str) {
 fn parse_body(command: &mut Command, line: &str) -> Result<()> {
     match command {
         Command::Clear => {}
-        Command::Load(load) => match Series::parse_starts(line)? {
-            Some(starts) => load.starts = Some(starts),
+        Command::Load(load) => load.parse_line(line)?,
+        Command::Eval(eval) => parse_expectation(&mut eval.expected, line)?,
+    }
+    Ok(())
+}
+
+impl Load {
+    fn parse_line(&mut self, line: &str) -> Result<()> {
+        match Series::parse_starts(line)? {
+            Some(said) if said.labels.is_empty() => self.all_starts = said.starts,
+            Some(said) => self.starts = Some(said),
             None => {
                 let mut series = Series::parse(line)?;
-                if let Some(said) = load.starts.take() {
+                if let Some(said) = self.starts.take() {
                     if said.labels != series.labels || said.starts.len() != series.points.len() {
                         return Err(format!("the line before is not about the samples of {}", series.labels));
                     }
                     series.starts = said.starts;
+                } else {
+                    series.starts = self.all_starts.iter().copied().cycle().take(series.points.len()).collect();
                 }
-                load.series.push(series);
+                self.series.push(series);
             }
-        },
-        Command::Eval(eval) => parse_expectation(&mut eval.expected, line)?,
+        }
+        Ok(())
     }
-    Ok(())
 }
 
 fn parse_expectation(expected: &mut Expected, line: &str) -> Result<()> {

@@ -14,8 +14,8 @@ pub enum Point {
     Omitted,
     /// A float; the stale marker included.
     Float(f64),
-    /// A native histogram.
-    Histogram(Arc<FloatHistogram>),
+    /// A native histogram, and whether something was said of its counter reset hint, be it that it is unknown.
+    Histogram(Arc<FloatHistogram>, bool),
 }
 
 /// A series and its points, one for each step.
@@ -37,7 +37,8 @@ impl Series {
         Ok(Self { labels: parse_labels(metric)?, points: parse_points(points)?, starts: Vec::new() })
     }
 
-    /// Reads a line `metric@st -1m _ 0s-1mx4`, which says when the counting of the samples in the next line began; `None` when it is none.
+    /// Reads a line `metric@st -1m _ 0s-1mx4`, which says when the counting of the samples in the next line began, or `@st -1m _` for all
+    /// lines after it, whose labels are none; `None` when it is no such line.
     pub fn parse_starts(line: &str) -> Result<Option<Self>, String> {
         let Some((metric, items)) = line.split_once("@st").filter(|(_, items)| items.starts_with(char::is_whitespace))
         else {
@@ -45,13 +46,14 @@ impl Series {
         };
         let mut starts = Vec::new();
         for item in items.split_whitespace() {
-            push_starts(item, &mut starts)?;
+            push_starts(item, &mut starts).map_err(|error| format!("invalid start {item:?}: {error}"))?;
         }
-        Ok(Some(Self { labels: parse_labels(metric)?, points: Vec::new(), starts }))
+        let labels = if metric.is_empty() { Labels::empty() } else { parse_labels(metric)? };
+        Ok(Some(Self { labels, points: Vec::new(), starts }))
     }
 }
 
-/// `_`, `_x3`, `-1m`, `-1mx3`, `-60s-1mx3`
+/// `_`, `_x3`, `*` (as the one before), `*x3`, `-1m`, `-1mx3`, `-60s-1mx3`
 fn push_starts(item: &str, starts: &mut Vec<Option<i64>>) -> Result<(), String> {
     let (value, times) = match item.split_once('x') {
         Some((value, times)) => (value, Some(repetitions(Some(times), item)?)),
@@ -61,8 +63,16 @@ fn push_starts(item: &str, starts: &mut Vec<Option<i64>>) -> Result<(), String> 
         starts.extend(std::iter::repeat_n(None, times.unwrap_or(1)));
         return Ok(());
     }
+    if value == "*" {
+        let last = starts.iter().rev().find_map(|start| *start).unwrap_or(0);
+        starts.extend(std::iter::repeat_n(Some(last), times.unwrap_or(0) + 1));
+        return Ok(());
+    }
     let joint = value.char_indices().skip(1).find(|(_, c)| matches!(c, '+' | '-')).map_or(value.len(), |(at, _)| at);
     let (mut start, step) = (signed_ms(&value[..joint])?, &value[joint..]);
+    if !step.is_empty() && times.is_none() {
+        return Err("it needs a repetition such as x5".to_owned());
+    }
     let step = if step.is_empty() { 0 } else { signed_ms(step)? };
     for _ in 0..=times.unwrap_or(0) {
         starts.push(Some(start));
@@ -152,7 +162,7 @@ fn take_histogram_item(text: &str) -> Result<(&str, &str), String> {
 
 fn push_histograms(item: &str, points: &mut Vec<Point>) -> Result<(), String> {
     let (inner, after) = item[2..].split_once("}}").ok_or_else(|| format!("histogram without end: {item:?}"))?;
-    let mut value = histogram::parse(inner)?;
+    let (mut value, says_hint) = (histogram::parse(inner)?, inner.contains("counter_reset_hint"));
     let (step, times) = match (after.strip_prefix("+{{"), after.strip_prefix("-{{")) {
         (None, None) => (None, after),
         (plus, minus) => {
@@ -170,7 +180,7 @@ fn push_histograms(item: &str, points: &mut Vec<Point>) -> Result<(), String> {
     // `x3` stands for the first and three more.
     let times = if times.is_empty() { 0 } else { repetitions(times.strip_prefix('x'), item)? };
     for _ in 0..=times {
-        points.push(Point::Histogram(Arc::new(value.clone())));
+        points.push(Point::Histogram(Arc::new(value.clone()), says_hint));
         if let Some(step) = &step {
             (value, _) = value.plus(step).map_err(|error| error.to_string())?;
             value.compact();
@@ -245,7 +255,7 @@ mod tests {
         check("{\"a.b\"} 5-1x1 3x1", "{__name__=\"a.b\"}", &[Float(5.0), Float(4.0), Float(3.0), Float(3.0)]);
         check("up 1e-1-2e-1x1", "up", &[Float(0.1), Float(-0.1)]);
         let histogram = |sum: f64, count: f64| {
-            Point::Histogram(Arc::new(FloatHistogram { sum, count, ..FloatHistogram::default() }))
+            Point::Histogram(Arc::new(FloatHistogram { sum, count, ..FloatHistogram::default() }), false)
         };
         check(
             "up {{sum:1 count:2}}x1 {{}}+{{count:1}}x1 7",
@@ -262,6 +272,9 @@ mod tests {
             [None, None, None, Some(-30_000), Some(-90_000), Some(-150_000), Some(0), Some(1_000), Some(300_000)];
         assert_eq!((line.labels.to_string().as_str(), line.starts.as_slice()), ("up{a=\"b\"}", &starts[..]));
         assert_eq!(Series::parse_starts("up 1 2").unwrap(), None);
+        let line = Series::parse_starts("@st * -30s * _ *x1").unwrap().unwrap();
+        let starts = [Some(0), Some(-30_000), Some(-30_000), None, Some(-30_000), Some(-30_000)];
+        assert_eq!((line.labels, line.starts.as_slice()), (Labels::empty(), &starts[..]));
         assert!(Series::parse_starts("up@st 1y2x").is_err());
     }
 

@@ -116,7 +116,7 @@ impl SeriesSet for Selected<'_> {
                         buffer.set_last_start(start_ms(&time_ms));
                     }
                 }
-                Point::Histogram(histogram) => {
+                Point::Histogram(histogram, _) => {
                     if in_range(time_ms) {
                         let reset_hint = hint(before, histogram);
                         let hinted = FloatHistogram { reset_hint, ..FloatHistogram::clone(histogram) };

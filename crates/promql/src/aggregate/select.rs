@@ -19,13 +19,12 @@ impl Evaluator<'_> {
             _ => Rank::First,
         };
         let (counts, _) = self.param(aggregate, grid)?;
+        // Also where nothing is asked for: there may be errors and remarks.
+        let Vector { mut series, charge } = self.eval_vector(&aggregate.expr, grid)?;
         if counts.iter().all(|&count| count < 1.0) {
             return self.vector(Vec::new(), grid);
         }
-        for &count in &*counts {
-            check_count(count)?;
-        }
-        let Vector { mut series, charge } = self.eval_vector(&aggregate.expr, grid)?;
+        check_counts(&counts)?;
         let (_, members) = Groups::new(aggregate).members(&series);
         let mut order = Vec::with_capacity(series.len());
         let mut chosen = Vec::new();
@@ -63,13 +62,13 @@ impl Evaluator<'_> {
 
     pub(super) fn aggregate_ratio(&self, aggregate: &AggregateExpr, grid: Grid) -> Result<Vector, QueryError> {
         let (ratios, span) = self.param(aggregate, grid)?;
+        let mut vector = self.eval_vector(&aggregate.expr, grid)?;
         if ratios.iter().any(|ratio| ratio.is_nan()) {
             return Err(QueryError::execution("Ratio value is NaN"));
         }
         for ratio in outliers(&ratios, -1.0, 1.0) {
             self.annotations.ratio_capped(span, ratio, ratio.clamp(-1.0, 1.0));
         }
-        let mut vector = self.eval_vector(&aggregate.expr, grid)?;
         for series in &mut vector.series {
             let share = share_of(&series.labels);
             for (step, ratio) in ratios.iter().map(|ratio| ratio.clamp(-1.0, 1.0)).enumerate() {
@@ -100,18 +99,24 @@ pub(super) fn outliers(numbers: &[f64], lowest: f64, highest: f64) -> impl Itera
     nan.into_iter().chain((greatest > highest).then_some(greatest)).chain((least < lowest).then_some(least))
 }
 
-/// Whether a number can say how many series to pick.
-fn check_count(value: f64) -> Result<(), QueryError> {
-    if value.is_nan() {
+/// Refuses counts that no whole number of 64 bits can hold.
+fn check_counts(counts: &[f64]) -> Result<(), QueryError> {
+    /// The greatest float below 2^63, which is refused already.
+    const GREATEST: f64 = 9_223_372_036_854_774_784.0;
+    if counts.iter().any(|count| count.is_nan()) {
         return Err(QueryError::execution("Parameter value is NaN"));
     }
-    let bound = i64::MAX as f64;
-    if value >= bound || value <= -bound {
-        let shown = crate::number::format_g(value);
-        let direction = if value > 0.0 { "overflows" } else { "underflows" };
-        return Err(QueryError::execution(format!("Scalar value {shown} {direction} int64")));
+    let refuse = |count: f64, direction: &str| {
+        let shown = crate::number::format_g(count);
+        Err(QueryError::execution(format!("Scalar value {shown} {direction} int64")))
+    };
+    let least = counts.iter().copied().fold(f64::INFINITY, f64::min);
+    let greatest = counts.iter().copied().fold(f64::NEG_INFINITY, f64::max);
+    match (least <= i64::MIN as f64, greatest >= GREATEST) {
+        (true, _) => refuse(least, "underflows"),
+        (false, true) => refuse(greatest, "overflows"),
+        (false, false) => Ok(()),
     }
-    Ok(())
 }
 
 fn keep_only(series: &mut [Series], group: &[usize], step: usize, chosen: &[Candidate]) {

@@ -3,10 +3,13 @@
 //! Partners are found once for the whole query; only what can differ from step to step, which series of a group has a sample
 //! just then, is looked at for each step.
 
+use std::cell::RefCell;
+
 use bongsu_model::{Labels, LabelsBuilder};
 use bongsu_syntax::{BinaryExpr, Cardinality, VectorMatching};
 
-use super::Arithmetic;
+use super::remarks::LastRemarks;
+use super::{Arithmetic, Remark};
 use crate::budget::Pace;
 use crate::error::QueryError;
 use crate::eval::Evaluator;
@@ -35,6 +38,7 @@ struct Matched<'e> {
     fill_one: Option<f64>,
     steps: usize,
     delayed_name_removal: bool,
+    remarks: RefCell<LastRemarks>,
 }
 
 impl Evaluator<'_> {
@@ -63,6 +67,7 @@ impl Evaluator<'_> {
             fill_one,
             steps: grid.count,
             delayed_name_removal: self.delayed_name_removal,
+            remarks: RefCell::default(),
         };
         let mut result = self.vector(Vec::new(), grid)?;
         let mut joined = Vec::new();
@@ -73,6 +78,7 @@ impl Evaluator<'_> {
             matched.join(&group, &mut self.budget.pace(), &mut joined)?;
             result.charge.grow((joined.len() - before) * grid.count)?;
         }
+        matched.remarks.borrow().each(|remark| matched.arithmetic.remark(remark));
         // The sort is stable: of one place, the order of the "one" side stays.
         joined.sort_by_key(|&(place, _)| place);
         result.series = joined.into_iter().map(|(_, series)| series).collect();
@@ -199,7 +205,7 @@ impl Matched<'_> {
         let mut partners = group.one.iter().map(|&one| self.one[one].cell(step));
         let partner = partners.find(|cell| !matches!(cell, Cell::Absent)).or(self.fill_one.map(Cell::Float));
         let many = self.many[many].cell(step);
-        !matches!(many, Cell::Absent) && partner.is_some_and(|one| self.try_apply(&many, &one).is_some())
+        !matches!(many, Cell::Absent) && partner.is_some_and(|one| self.evaluate(&many, &one).0.is_some())
     }
 
     fn duplicate_error(&self, a: usize, b: usize) -> QueryError {
@@ -223,14 +229,15 @@ impl Matched<'_> {
             for &one in &group.one {
                 let (left, right) = (&self.many[many], &self.one[one]);
                 pace.advance(self.steps)?;
-                let result = self.combined(left, right);
+                let result = self.combined(many, left, right);
                 add(many, self.result(&left.labels, &right.labels, result));
             }
             if let Some(fill) = self.fill_one {
                 let series = &self.many[many];
                 pace.advance(self.steps.saturating_mul(group.one.len()))?;
                 let has_partner = |step: usize| group.one.iter().any(|&one| self.one[one].has(step));
-                let result = self.filled(series, has_partner, |cell| self.apply(cell, &Cell::Float(fill)));
+                let apply = |step, cell: &Cell| self.apply((step, Some(many)), cell, &Cell::Float(fill));
+                let result = self.filled(series, has_partner, apply);
                 // The stand-in has the labels that are matched, also for `group_left(label)`.
                 let stand_in = self.choice().labels(&series.labels);
                 add(many, self.result(&series.labels, &stand_in, result));
@@ -246,7 +253,8 @@ impl Matched<'_> {
                 let series = &self.one[one];
                 pace.advance(self.steps.saturating_mul(group.many.len()))?;
                 let has_partner = |step: usize| group.many.iter().any(|&many| is_partner(many, step));
-                let result = self.filled(series, has_partner, |cell| self.apply(&Cell::Float(fill), cell));
+                let apply = |step, cell: &Cell| self.apply((step, None), &Cell::Float(fill), cell);
+                let result = self.filled(series, has_partner, apply);
                 let stand_in = self.choice().labels(&series.labels);
                 add(usize::MAX, self.result(&stand_in, &series.labels, result));
             }
@@ -255,11 +263,11 @@ impl Matched<'_> {
     }
 
     /// The operation at all steps at which both sides have a sample; the labels are still to come.
-    fn combined(&self, many: &Series, one: &Series) -> Series {
+    fn combined(&self, place: usize, many: &Series, one: &Series) -> Series {
         if self.arithmetic.operator.trims() || !many.histograms.is_empty() || !one.histograms.is_empty() {
             let mut result = Series::absent(Labels::empty(), self.steps);
             for step in 0..self.steps {
-                result.set(step, self.apply(&many.cell(step), &one.cell(step)));
+                result.set(step, self.apply((step, Some(place)), &many.cell(step), &one.cell(step)));
             }
             return result;
         }
@@ -275,24 +283,34 @@ impl Matched<'_> {
     }
 
     /// What `apply` makes of a series at the steps at which it has no partner.
-    fn filled(&self, series: &Series, has_partner: impl Fn(usize) -> bool, apply: impl Fn(&Cell) -> Cell) -> Series {
+    fn filled(
+        &self,
+        series: &Series,
+        has_partner: impl Fn(usize) -> bool,
+        apply: impl Fn(usize, &Cell) -> Cell,
+    ) -> Series {
         let mut result = Series::absent(Labels::empty(), self.steps);
         for step in (0..self.steps).filter(|&step| series.has(step) && !has_partner(step)) {
-            result.set(step, apply(&series.cell(step)));
+            result.set(step, apply(step, &series.cell(step)));
         }
         result
     }
 
-    /// The operation on a sample of the "many" side and one of the "one" side.
-    fn apply(&self, many: &Cell, one: &Cell) -> Cell {
-        self.try_apply(many, one).unwrap_or(Cell::Absent)
+    /// The operation on a sample of the "many" side and one of the "one" side, at a step. `place` is that of the "many" side; `None` where
+    /// a value stands in for it.
+    fn apply(&self, (step, place): (usize, Option<usize>), many: &Cell, one: &Cell) -> Cell {
+        let (result, remark) = self.evaluate(many, one);
+        if let Some(remark) = remark {
+            self.remarks.borrow_mut().add(step, place.unwrap_or(usize::MAX), remark);
+        }
+        result.unwrap_or(Cell::Absent)
     }
 
-    /// The same, `None` when they do not go together.
-    fn try_apply(&self, many: &Cell, one: &Cell) -> Option<Cell> {
+    /// The same with the remark; no result when they do not go together.
+    fn evaluate(&self, many: &Cell, one: &Cell) -> (Option<Cell>, Option<Remark>) {
         let (left, right) = if self.one_is_left { (one, many) } else { (many, one) };
         let kept = if let Cell::Float(value) = left { *value } else { ABSENT };
-        self.arithmetic.try_apply(left, right, kept)
+        self.arithmetic.evaluate(left, right, kept)
     }
 
     /// A result with its labels; `None` when it holds nothing.

@@ -3,6 +3,7 @@
 mod matching;
 mod operator;
 mod presence;
+mod remarks;
 mod sets;
 
 use bongsu_syntax::{BinaryExpr, BinaryOp};
@@ -11,6 +12,7 @@ use crate::error::QueryError;
 use crate::eval::{Evaluated, Evaluator, Stage};
 use crate::grid::Grid;
 pub(crate) use matching::braced;
+use operator::Remark;
 pub(crate) use operator::{Arithmetic, Operator};
 
 impl Evaluator<'_> {

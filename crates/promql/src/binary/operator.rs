@@ -90,65 +90,58 @@ impl<'e> Arithmetic<'e> {
     }
 
     /// The result of two samples, one of which may be a histogram. A comparison that holds keeps a float's `kept`, or the left histogram.
+    /// What does not go together is remarked upon.
     pub(crate) fn apply(&self, left: &Cell, right: &Cell, kept: f64) -> Cell {
-        self.try_apply(left, right, kept).unwrap_or(Cell::Absent)
+        let (result, remark) = self.evaluate(left, right, kept);
+        remark.into_iter().for_each(|remark| self.remark(remark));
+        result.unwrap_or(Cell::Absent)
     }
 
-    /// The same, `None` when the two do not go together, which is remarked upon; a comparison that does not hold is no failure.
-    pub(crate) fn try_apply(&self, left: &Cell, right: &Cell, kept: f64) -> Option<Cell> {
+    /// The same, with what there is to remark; `None` when the two do not go together. A comparison that does not hold is no failure.
+    pub(crate) fn evaluate(&self, left: &Cell, right: &Cell, kept: f64) -> (Option<Cell>, Option<Remark>) {
         let op = self.operator.op;
-        Some(match (left, right) {
+        let incompatible = |left, right| (None, Some(Remark::IncompatibleTypes(left, right)));
+        let cell = match (left, right) {
             (Cell::Absent, _) | (_, Cell::Absent) => Cell::Absent,
-            (Cell::Float(_), Cell::Float(_)) if self.operator.trims() => return self.incompatible("float", "float"),
+            (Cell::Float(_), Cell::Float(_)) if self.operator.trims() => return incompatible("float", "float"),
             (Cell::Float(left), Cell::Float(right)) => Cell::float(self.operator.apply(*left, *right, kept)),
             (Cell::Float(factor), Cell::Histogram(histogram)) if op == BinaryOp::Mul => {
                 changed(histogram, |histogram| histogram.multiply(*factor))
             }
-            (Cell::Float(_), Cell::Histogram(_)) => return self.incompatible("float", "histogram"),
+            (Cell::Float(_), Cell::Histogram(_)) => return incompatible("float", "histogram"),
             (Cell::Histogram(histogram), Cell::Float(number)) => match op {
                 BinaryOp::Mul => changed(histogram, |histogram| histogram.multiply(*number)),
                 BinaryOp::Div => changed(histogram, |histogram| histogram.divide(*number)),
                 BinaryOp::TrimUpper => Cell::of(histogram.below(*number)),
                 BinaryOp::TrimLower => Cell::of(histogram.above(*number)),
-                _ => return self.incompatible("histogram", "float"),
+                _ => return incompatible("histogram", "float"),
             },
             (Cell::Histogram(a), Cell::Histogram(b)) => match op {
-                BinaryOp::Add => return self.joined(a.plus(b), HistogramOperation::Addition),
-                BinaryOp::Sub => return self.joined(a.minus(b), HistogramOperation::Subtraction),
+                BinaryOp::Add => return joined(a.plus(b), HistogramOperation::Addition),
+                BinaryOp::Sub => return joined(a.minus(b), HistogramOperation::Subtraction),
                 BinaryOp::Equal => self.compared(left, same(a, b)),
                 BinaryOp::NotEqual => self.compared(left, !same(a, b)),
-                _ => return self.incompatible("histogram", "histogram"),
+                _ => return incompatible("histogram", "histogram"),
             },
-        })
+        };
+        (Some(cell), None)
     }
 
     /// Remarks that no operator of this kind takes two floats.
     pub(crate) fn remark_on_floats(&self, column: &[f64]) {
         if column.iter().any(|&value| is_present(value)) {
-            self.incompatible("float", "float");
+            self.remark(Remark::IncompatibleTypes("float", "float"));
         }
     }
 
-    fn joined(
-        &self,
-        result: Result<(FloatHistogram, Joined), IncompatibleHistograms>,
-        operation: HistogramOperation,
-    ) -> Option<Cell> {
-        let Ok((mut histogram, joined)) = result else {
-            self.annotations.incompatible_bucket_layout(self.span, self.operator.op);
-            return None;
-        };
-        if joined.resets_collide {
-            self.annotations.reset_collision(self.span, operation);
+    pub(crate) fn remark(&self, remark: Remark) {
+        let (annotations, span, op) = (self.annotations, self.span, self.operator.op);
+        match remark {
+            Remark::IncompatibleTypes(left, right) => annotations.incompatible_types(span, left, op, right),
+            Remark::IncompatibleLayouts => annotations.incompatible_bucket_layout(span, op),
+            Remark::ResetsCollide(operation) => annotations.reset_collision(span, operation),
+            Remark::BoundsReconciled(operation) => annotations.bounds_reconciled(span, operation),
         }
-        if joined.bounds_reconciled {
-            self.annotations.bounds_reconciled(self.span, operation);
-        }
-        if operation == HistogramOperation::Subtraction {
-            histogram.reset_hint = ResetHint::Gauge;
-        }
-        histogram.compact();
-        Some(Cell::of(histogram))
     }
 
     fn compared(&self, left: &Cell, holds: bool) -> Cell {
@@ -158,11 +151,32 @@ impl<'e> Arithmetic<'e> {
             (false, false) => Cell::Absent,
         }
     }
+}
 
-    fn incompatible(&self, left: &str, right: &str) -> Option<Cell> {
-        self.annotations.incompatible_types(self.span, left, self.operator.op, right);
-        None
+/// What there is to say of two samples.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Remark {
+    /// No operator of this kind takes them: their kinds.
+    IncompatibleTypes(&'static str, &'static str),
+    IncompatibleLayouts,
+    ResetsCollide(HistogramOperation),
+    BoundsReconciled(HistogramOperation),
+}
+
+/// A sum or difference. Histograms that contradict each other about a reset have none in Prometheus' engine, only the remark.
+fn joined(
+    result: Result<(FloatHistogram, Joined), IncompatibleHistograms>,
+    operation: HistogramOperation,
+) -> (Option<Cell>, Option<Remark>) {
+    let Ok((mut histogram, joined)) = result else { return (None, Some(Remark::IncompatibleLayouts)) };
+    if joined.resets_collide {
+        return (None, Some(Remark::ResetsCollide(operation)));
     }
+    if operation == HistogramOperation::Subtraction {
+        histogram.reset_hint = ResetHint::Gauge;
+    }
+    histogram.compact();
+    (Some(Cell::of(histogram)), joined.bounds_reconciled.then_some(Remark::BoundsReconciled(operation)))
 }
 
 fn changed(histogram: &FloatHistogram, change: impl FnOnce(&mut FloatHistogram)) -> Cell {

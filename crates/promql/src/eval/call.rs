@@ -89,17 +89,12 @@ impl Evaluator<'_> {
             F::Union => self.union(call, grid),
             F::HistogramQuantile => {
                 let quantiles = self.eval_scalar(&args[0], grid)?;
-                self.histogram_quantile(&quantiles, args[0].unparen().span, &argument(1)?, args[1].unparen().span, grid)
+                let [first, second] = [0, 1].map(|place: usize| args[place].unparen().span);
+                self.histogram_quantile((&*quantiles, first), &argument(1)?, second, grid)
             }
             F::HistogramFraction => {
                 let (lower, upper) = (self.eval_scalar(&args[0], grid)?, self.eval_scalar(&args[1], grid)?);
-                self.histogram_fraction(
-                    (&*lower, args[0].unparen().span),
-                    &upper,
-                    &argument(2)?,
-                    args[2].unparen().span,
-                    grid,
-                )
+                self.histogram_fraction((&*lower, &*upper), &argument(2)?, args[2].unparen().span, grid)
             }
             F::HistogramQuantiles => {
                 let label = self.eval_string(&args[1])?;
@@ -125,8 +120,15 @@ impl Evaluator<'_> {
 
     fn eval_sort(&self, node: &Expr, call: &Call, grid: Grid) -> Result<Vector, QueryError> {
         use FunctionId as F;
-        let vector = self.eval_vector(&call.args[0], grid)?;
-        if self.start_ms != self.end_ms || grid.count != 1 {
+        let mut vector = self.eval_vector(&call.args[0], grid)?;
+        if matches!(call.function.id, F::Sort | F::SortDesc) {
+            // Histograms have no order.
+            vector.series.iter_mut().for_each(Series::remove_histograms);
+            vector.series.retain(|series| !series.is_absent());
+        }
+        // A range of one step only is a range, too.
+        let is_range = self.start_ms != self.end_ms && grid.step_ms == self.window.step_ms;
+        if grid.count != 1 || is_range {
             self.annotations.sort_ineffective(node.span);
             return Ok(vector);
         }

@@ -26,10 +26,10 @@ impl TotalsOnly {
                     | FunctionId::HistogramStdvar => false,
                     _ => totals_asked,
                 },
+                // Buckets tell of resets between samples that the steps pass over.
+                ExprKind::Subquery(_) => false,
                 ExprKind::Binary(binary) => {
-                    let looks_at_buckets =
-                        binary.op.is_comparison() || matches!(binary.op, BinaryOp::TrimUpper | BinaryOp::TrimLower);
-                    totals_asked && !looks_at_buckets
+                    totals_asked && !matches!(binary.op, BinaryOp::TrimUpper | BinaryOp::TrimLower)
                 }
                 _ => totals_asked,
             };

@@ -104,8 +104,7 @@ impl Evaluator<'_> {
     /// `histogram_quantile`; `quantile_span` and `span` are the places of its arguments.
     pub(crate) fn histogram_quantile(
         &self,
-        quantiles: &[f64],
-        quantile_span: Span,
+        (quantiles, quantile_span): (&[f64], Span),
         vector: &Vector,
         span: Span,
         grid: Grid,
@@ -113,19 +112,18 @@ impl Evaluator<'_> {
         for &quantile in quantiles.iter().filter(|quantile| !(0.0..=1.0).contains(*quantile)) {
             self.annotations.quantile_out_of_range(quantile_span, quantile);
         }
-        self.per_histogram(vector, span, grid, &Quantile { evaluator: self, quantiles, quantile_span, span, grid })
+        self.per_histogram(vector, span, grid, &Quantile { evaluator: self, quantiles, span, grid })
     }
 
     /// `histogram_fraction`.
     pub(crate) fn histogram_fraction(
         &self,
-        (lower, lower_span): (&[f64], Span),
-        upper: &[f64],
+        (lower, upper): (&[f64], &[f64]),
         vector: &Vector,
         span: Span,
         grid: Grid,
     ) -> Result<Vector, QueryError> {
-        self.per_histogram(vector, span, grid, &Fraction { evaluator: self, lower, lower_span, upper })
+        self.per_histogram(vector, span, grid, &Fraction { evaluator: self, lower, upper, span })
     }
 
     /// `histogram_quantiles`: several quantiles, told apart by a label.
@@ -139,16 +137,8 @@ impl Evaluator<'_> {
     ) -> Result<Vector, QueryError> {
         let mut all = self.vector(Vec::new(), grid)?;
         for (column, quantile_span) in quantiles {
-            let mut one = self.histogram_quantile(column, *quantile_span, vector, span, grid)?;
-            for series in &mut one.series {
-                if series.labels.get(label).is_some() {
-                    let text = format!("label {label:?} is there already; expected the name of a new label");
-                    return Err(QueryError::execution(text));
-                }
-                let mut builder = bongsu_model::LabelsBuilder::from_labels(&series.labels);
-                builder.set(label, &crate::number::format_label_value(column[0]));
-                series.labels = builder.build();
-            }
+            let mut one = self.histogram_quantile((&**column, *quantile_span), vector, span, grid)?;
+            label_by_quantile(&mut one.series, label, column);
             all.series.append(&mut one.series);
             all.charge.absorb(one.charge);
         }
@@ -157,10 +147,31 @@ impl Evaluator<'_> {
     }
 }
 
+/// Gives each series a label with the quantile; one series for each quantile where it is not the same at all steps.
+fn label_by_quantile(series: &mut Vec<Series>, label: &str, quantiles: &[f64]) {
+    let mut different: Vec<f64> = Vec::new();
+    for &quantile in quantiles {
+        if !different.iter().any(|known| known.to_bits() == quantile.to_bits()) {
+            different.push(quantile);
+        }
+    }
+    let labelled = |one: &Series, quantile: f64| {
+        let mut one = one.clone();
+        for (step, _) in quantiles.iter().enumerate().filter(|(_, other)| other.to_bits() != quantile.to_bits()) {
+            one.remove(step);
+        }
+        let mut builder = bongsu_model::LabelsBuilder::from_labels(&one.labels);
+        builder.set(label, &crate::number::format_label_value(quantile));
+        one.labels = builder.build();
+        one
+    };
+    *series = series.iter().flat_map(|one| different.iter().map(|&quantile| labelled(one, quantile))).collect();
+    series.retain(|one| !one.is_absent());
+}
+
 struct Quantile<'q> {
     evaluator: &'q Evaluator<'q>,
     quantiles: &'q [f64],
-    quantile_span: Span,
     span: Span,
     grid: Grid,
 }
@@ -178,8 +189,8 @@ impl Question for Quantile<'_> {
         let NativeResult { value, ignores_nans } = quantile::native_quantile(self.quantiles[step], histogram);
         match (ignores_nans, value.is_nan()) {
             (false, _) => {}
-            (true, true) => self.evaluator.annotations.quantile_is_nan(self.quantile_span, metric),
-            (true, false) => self.evaluator.annotations.quantile_is_skewed(self.quantile_span, metric),
+            (true, true) => self.evaluator.annotations.quantile_is_nan(self.span, metric),
+            (true, false) => self.evaluator.annotations.quantile_is_skewed(self.span, metric),
         }
         value
     }
@@ -188,8 +199,8 @@ impl Question for Quantile<'_> {
 struct Fraction<'q> {
     evaluator: &'q Evaluator<'q>,
     lower: &'q [f64],
-    lower_span: Span,
     upper: &'q [f64],
+    span: Span,
 }
 
 impl Question for Fraction<'_> {
@@ -201,7 +212,7 @@ impl Question for Fraction<'_> {
         let NativeResult { value, ignores_nans } =
             quantile::native_fraction(self.lower[step], self.upper[step], histogram);
         if ignores_nans {
-            self.evaluator.annotations.fraction_without_nans(self.lower_span, metric);
+            self.evaluator.annotations.fraction_without_nans(self.span, metric);
         }
         value
     }

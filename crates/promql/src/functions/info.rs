@@ -4,7 +4,7 @@
 
 use bongsu_model::{Labels, LabelsBuilder, METRIC_NAME, MatchOp, Matcher};
 use bongsu_syntax::{Call, Duration, Expr, ExprKind, Extent, VectorSelector};
-use hashbrown::HashMap;
+use hashbrown::{HashMap, HashSet};
 
 use crate::account::Shape;
 use crate::binary::braced;
@@ -94,16 +94,16 @@ impl Evaluator<'_> {
             account.selected(&shape, true);
             account.give(shape);
         }
-        let identifying = IDENTIFYING.map(str::to_owned);
-        let choice = LabelChoice { names: &identifying, only_these: true };
-        let mut keys = KeyNumbers::default();
-        let mut by_target: Vec<Vec<usize>> = Vec::new();
-        for (place, info) in infos.series.iter().enumerate() {
-            let (number, _) = keys.number(choice, &info.labels);
-            by_target.resize_with(keys.len(), Vec::new);
-            by_target[number].push(place);
-        }
+        let mut targets = {
+            let known = Identities::of(base.series.iter().filter(|series| !wanted.is_info(&series.labels)));
+            Targets::of(&infos.series, &known)
+        };
         let mut result = self.vector(Vec::new(), grid)?;
+        for step in (0..grid.count).filter(|&step| base.series.iter().any(|series| series.has(step))) {
+            self.budget.check()?;
+            // Info series that contradict each other are an error also where nobody asks for them.
+            targets.groups.iter().try_for_each(|group| newest(group, &infos.series, step).map(|_| ()))?;
+        }
         for series in base.series {
             self.budget.check()?;
             if wanted.is_info(&series.labels) {
@@ -111,15 +111,67 @@ impl Evaluator<'_> {
                 result.series.push(series);
                 continue;
             }
-            let identified = IDENTIFYING.iter().any(|name| series.labels.get(name).is_some());
-            let number = if identified { keys.find(choice, &series.labels) } else { None };
-            let candidates = number.map_or(&[][..], |number| &by_target[number]);
             let before = result.series.len();
-            enrich(&series, &wanted, candidates, &infos.series, &mut result.series)?;
+            enrich(&series, &wanted, targets.of_series(&series), &infos.series, &mut result.series)?;
             result.charge.grow((result.series.len() - before) * grid.count)?;
         }
         merge_same_labels(&mut result.series)?;
         Ok(result)
+    }
+}
+
+/// The values of the identifying labels of series, by which of these labels they have.
+#[derive(Default)]
+struct Identities<'s>(HashMap<[bool; 2], [HashSet<&'s str>; 2]>);
+
+impl<'s> Identities<'s> {
+    fn of(all: impl Iterator<Item = &'s Series>) -> Self {
+        let mut known = Self::default();
+        for series in all {
+            let values = identity(&series.labels);
+            let group = known.0.entry(values.map(|value| value.is_some())).or_default();
+            group.iter_mut().zip(values).for_each(|(set, value)| set.extend(value));
+        }
+        known.0.remove(&[false; 2]);
+        known
+    }
+
+    /// Whether an info series can be of any of their targets: some of the series have the same identifying labels, and each value.
+    fn allow(&self, info: &Labels) -> bool {
+        let values = identity(info);
+        self.0.get(&values.map(|value| value.is_some())).is_some_and(|group| {
+            group.iter().zip(values).all(|(set, value)| value.is_none_or(|value| set.contains(value)))
+        })
+    }
+}
+
+fn identity(labels: &Labels) -> [Option<&str>; 2] {
+    IDENTIFYING.map(|name| labels.get(name))
+}
+
+/// Places of info series by the target that they are of.
+struct Targets {
+    identifying: [String; 2],
+    keys: KeyNumbers,
+    groups: Vec<Vec<usize>>,
+}
+
+impl Targets {
+    fn of(infos: &[Series], known: &Identities<'_>) -> Self {
+        let mut targets =
+            Self { identifying: IDENTIFYING.map(str::to_owned), keys: KeyNumbers::default(), groups: Vec::new() };
+        let choice = LabelChoice { names: &targets.identifying, only_these: true };
+        for (place, info) in infos.iter().enumerate().filter(|(_, info)| known.allow(&info.labels)) {
+            let (number, _) = targets.keys.number(choice, &info.labels);
+            targets.groups.resize_with(targets.keys.len(), Vec::new);
+            targets.groups[number].push(place);
+        }
+        targets
+    }
+
+    fn of_series(&mut self, series: &Series) -> &[usize] {
+        let choice = LabelChoice { names: &self.identifying, only_these: true };
+        self.keys.find(choice, &series.labels).map_or(&[][..], |number| &self.groups[number])
     }
 }
 

@@ -5,14 +5,11 @@ use std::cmp::Ordering;
 use bongsu_model::Labels;
 
 use crate::eval::Evaluator;
-use crate::number::is_present;
 use crate::series::Vector;
 
 impl Evaluator<'_> {
-    /// By the values of the only step; NaN comes last either way.
+    /// By the values of the only step, none of which is a histogram; NaN comes last either way.
     pub(crate) fn sort_by_value(&self, mut vector: Vector, descending: bool) -> Vector {
-        // Histograms have no order.
-        vector.series.retain(|series| is_present(series.values[0]));
         vector.series.sort_by(|a, b| {
             let (a, b) = (a.values[0], b.values[0]);
             let order = if descending { b.partial_cmp(&a) } else { a.partial_cmp(&b) };

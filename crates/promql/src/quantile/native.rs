@@ -44,16 +44,17 @@ pub(crate) fn native_quantile(quantile: f64, histogram: &FloatHistogram) -> Nati
             break;
         }
     }
-    let Some(bucket) = buckets.get(at).map(|bucket| without_other_side(*bucket, histogram)) else {
+    let Some(&found) = buckets.get(at) else {
         return NativeResult::plain(0.0);
     };
     if histogram.has_custom_buckets() {
-        match (bucket.lower, bucket.upper) {
+        match (found.lower, found.upper) {
             (f64::NEG_INFINITY, upper) if upper <= 0.0 => return NativeResult::plain(upper),
             (lower, f64::INFINITY) if lower != f64::NEG_INFINITY => return NativeResult::plain(lower),
             _ => {}
         }
     }
+    let bucket = without_other_side(found, histogram);
     count = count.min(histogram.count);
     if count < rank {
         // Only observations of NaN are in no bucket.
@@ -116,20 +117,12 @@ pub(crate) fn native_fraction(lower: f64, upper: f64, histogram: &FloatHistogram
 fn rank_of(value: f64, buckets: &[Bucket], histogram: &FloatHistogram) -> Option<f64> {
     let mut rank = 0.0;
     for original in buckets {
-        let around_zero = original.lower <= 0.0 && original.upper >= 0.0;
-        let mut bucket = *original;
-        if around_zero {
-            match (histogram.negative_buckets.is_empty(), histogram.positive_buckets.is_empty()) {
-                (true, false) => bucket.lower = 0.0,
-                (false, true) => bucket.upper = 0.0,
-                _ => {}
-            }
-        }
+        let bucket = without_other_side(*original, histogram);
         if bucket.lower >= value {
             return Some(rank);
         }
         if bucket.upper > value {
-            let linear = histogram.has_custom_buckets() || around_zero;
+            let linear = histogram.has_custom_buckets() || (original.lower <= 0.0 && original.upper >= 0.0);
             return Some(if linear {
                 linear_rank(rank, value, &bucket)
             } else {

@@ -5,6 +5,7 @@
 
 use bongsu_syntax::{Extent, FunctionId};
 
+use super::starts::Started;
 use super::{Samples, Sweep, Windows};
 use crate::error::QueryError;
 use crate::number::ABSENT;
@@ -33,6 +34,9 @@ pub(super) fn allowed_names(extent: Extent) -> &'static str {
 /// When the query has to stop.
 pub(super) fn column(id: FunctionId, extent: Extent, sweep: &Sweep<'_>) -> Result<Vec<f64>, QueryError> {
     let Sweep { windows, samples, budget } = *sweep;
+    if id == FunctionId::Resets && !samples.starts_ms.is_empty() {
+        return started_resets(sweep);
+    }
     let is_counter = id != FunctionId::Delta;
     let range_seconds = windows.range_ms as f64 / 1000.0;
     let value = |range: &Borders<'_>| match id {
@@ -48,6 +52,31 @@ pub(super) fn column(id: FunctionId, extent: Extent, sweep: &Sweep<'_>) -> Resul
         pace.advance(range.as_ref().map_or(1, |range| range.inner.len() + 2))?;
         if let Some(range) = range.filter(|range| !range.is_late) {
             *cell = value(&range);
+        }
+    }
+    Ok(column)
+}
+
+/// `resets` of an anchored range whose samples say when their counting began.
+fn started_resets(sweep: &Sweep<'_>) -> Result<Vec<f64>, QueryError> {
+    let Sweep { windows, samples, budget } = *sweep;
+    let start_ms = |place: usize| samples.starts_ms.get(place).copied().unwrap_or(0);
+    let started = |place: usize| Started { time_ms: samples.times_ms[place], start_ms: start_ms(place) };
+    let is_reset = |place: usize| {
+        samples.values[place] < samples.values[place - 1] || started(place).is_reset_after(started(place - 1))
+    };
+    let mut pace = budget.pace();
+    let mut column = vec![ABSENT; windows.grid.count];
+    for (step, cell) in column.iter_mut().enumerate() {
+        let end_ms = windows.end_ms(step);
+        let start_ms = end_ms.saturating_sub(windows.range_ms);
+        let place_after = |time_ms: i64| samples.times_ms.partition_point(|&sample_ms| sample_ms <= time_ms);
+        let first = place_after(start_ms.saturating_sub(windows.reach_before_ms));
+        let (inside, to) = (place_after(start_ms), place_after(end_ms));
+        pace.advance(to - first + 1)?;
+        if inside < to {
+            let anchor = inside.saturating_sub(1).max(first);
+            *cell = (anchor + 1..to).filter(|&place| is_reset(place)).count() as f64;
         }
     }
     Ok(column)

@@ -52,13 +52,15 @@ fn growth(
         return None;
     }
     let used = &samples[first..=last];
-    if used.iter().any(|(_, one)| one.has_custom_buckets() != used[0].1.has_custom_buckets()) {
-        remarks.annotations.mixed_schemas(remarks.span, metric);
-        return None;
-    }
     let is_gauge = |one: &FloatHistogram| one.reset_hint == ResetHint::Gauge;
-    if is_counter && used.iter().any(|(_, one)| is_gauge(one)) {
-        remarks.annotations.not_a_counter(remarks.span, metric);
+    for (_, one) in used {
+        if one.has_custom_buckets() != used[0].1.has_custom_buckets() {
+            remarks.annotations.mixed_schemas(remarks.span, metric);
+            return None;
+        }
+        if is_counter && is_gauge(one) {
+            remarks.annotations.not_a_counter(remarks.span, metric);
+        }
     }
     let interpolated =
         |a: usize, b: usize, time_ms| interpolate(&samples[a], &samples[b], time_ms, is_counter, remarks, metric);

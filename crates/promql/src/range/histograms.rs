@@ -158,7 +158,6 @@ impl Mixed<'_> {
                 None => FloatHistogram::clone(first),
             };
             growth.multiply(kind.factor_from((start_ms, *first_ms), last_ms, window.end_ms, intervals));
-            growth.reset_hint = ResetHint::Gauge;
             return Some(growth);
         }
         let mut growth = grown?;
@@ -172,7 +171,6 @@ impl Mixed<'_> {
         let starts_anew =
             |place: usize| window.histogram_started(place).is_reset_after(window.histogram_started(place - 1));
         let (first, last) = (&samples[0].1, &samples[samples.len() - 1].1);
-        self.check_kind(samples, is_counter, metric);
         // What was before a reset does not matter, nor does its layout.
         let nothing = FloatHistogram {
             schema: samples[1].1.schema,
@@ -182,10 +180,20 @@ impl Mixed<'_> {
         let forgets_first = is_counter && (starts_anew(1) || samples[1].1.is_reset_after(first));
         let mut previous: &FloatHistogram = if forgets_first { &nothing } else { first };
         let relevant = if is_counter { &samples[1..] } else { &samples[samples.len() - 1..] };
-        if relevant.iter().any(|(_, one)| one.has_custom_buckets() != previous.has_custom_buckets()) {
+        let is_other_kind = |one: &FloatHistogram| one.has_custom_buckets() != previous.has_custom_buckets();
+        if is_other_kind(last) {
+            let an_end_is_gauge = [first, last].iter().any(|one| one.reset_hint == ResetHint::Gauge);
+            if is_counter && an_end_is_gauge {
+                self.remarks.annotations.not_a_counter(self.remarks.span, metric);
+            }
             self.remarks.annotations.mixed_schemas(self.remarks.span, metric);
             return None;
         }
+        if relevant.iter().any(|(_, one)| is_other_kind(one)) {
+            self.remarks.annotations.mixed_schemas(self.remarks.span, metric);
+            return None;
+        }
+        self.check_kind(samples, is_counter, metric);
         let mut growth = FloatHistogram::clone(last);
         growth.coarsen_to(relevant.iter().map(|(_, one)| one.schema).min()?.min(previous.schema));
         growth = self.minus(&growth, previous, metric)?;
