@@ -42,19 +42,8 @@ pub(crate) fn read(
         return read_starts(starts, count, wanted, place, &mut out.histogram_start_timestamps_ms);
     }
     let old = out.timestamps_ms.len();
-    times::decode_body(head, &mut cursor, &mut out.timestamps_ms)?;
-    values::decode(values, count, &mut out.values)?;
-    let mut wanted = 0..count;
-    if last_ms > end_ms {
-        wanted.end = out.timestamps_ms[old..].partition_point(|time| *time <= end_ms);
-        out.timestamps_ms.truncate(old + wanted.end);
-        out.values.truncate(old + wanted.end);
-    }
-    if first_ms < start_ms {
-        wanted.start = out.timestamps_ms[old..].partition_point(|time| *time < start_ms);
-        out.timestamps_ms.drain(old..old + wanted.start);
-        out.values.drain(old..old + wanted.start);
-    }
+    let wanted = times::decode_part(head, &mut cursor, (start_ms, end_ms), &mut out.timestamps_ms)?;
+    values::decode_part(values, count, wanted.clone(), &mut out.values)?;
     read_starts(starts, count, wanted, old, &mut out.start_timestamps_ms)
 }
 

@@ -9,8 +9,10 @@ use crate::section::{ENTRY_BYTES, KINDS, Kind, SectionEntry, has_checksum};
 pub(crate) const MAGIC: [u8; 8] = *b"BONGSUBK";
 /// The newest format that this program reads; written when an older one cannot hold the samples, so that a version of
 /// this program that knows the older one only can read what it could have written itself.
-pub(crate) const VERSION: u32 = 3;
-/// The format without buckets.
+pub(crate) const VERSION: u32 = 4;
+/// The format without bins.
+pub(crate) const VERSION_BUCKETS: u32 = 3;
+/// The format without buckets, too.
 pub(crate) const VERSION_SAMPLES: u32 = 2;
 /// The format without native histograms and starts, too.
 pub(crate) const VERSION_FLOATS: u32 = 1;

@@ -8,6 +8,7 @@
 //! ones ([`merge`]) or into coarse ones ([`downsample`]). This crate knows nothing of folders full of blocks, of retention or of tenants. The bytes are drawn
 //! in `docs/formats/block.md`.
 
+mod bins;
 mod buckets;
 mod bytes;
 mod chunk;

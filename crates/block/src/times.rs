@@ -7,6 +7,8 @@
 //! A time follows the one before after `interval`, but for those listed: after `run` regular steps comes one that is
 //! `interval + difference` long. What is left after the last listed one is regular.
 
+use std::ops::Range;
+
 use crate::CHUNK_SAMPLES_MAX;
 use crate::bytes::{Cursor, put_signed, put_varint};
 use crate::error::Damage;
@@ -96,6 +98,61 @@ pub(crate) fn decode_body(head: TimesHead, cursor: &mut Cursor<'_>, out: &mut Ve
     Ok(())
 }
 
+/// Appends those times of the column behind `head` that lie in the range, both ends inclusive; tells their places. What is
+/// not wanted is passed over, stretch by stretch.
+pub(crate) fn decode_part(
+    head: TimesHead,
+    cursor: &mut Cursor<'_>,
+    (start_ms, end_ms): (i64, i64),
+    out: &mut Vec<i64>,
+) -> Result<Range<usize>, Damage> {
+    if start_ms <= head.first_ms && head.last_ms <= end_ms {
+        decode_body(head, cursor, out)?;
+        return Ok(0..head.count);
+    }
+    let old = out.len();
+    let mut part = Part { start_ms, end_ms, passed: 0, out };
+    let (mut time, mut left) = (head.first_ms, head.count - 1);
+    part.push_run(time, 1, 1);
+    if left > 0 {
+        let interval = cursor.varint()? as i64;
+        while !cursor.is_at_end() && time <= end_ms && left > 0 {
+            let run = cursor.count(left - 1, "expected the column to end here")?;
+            part.push_run(time.wrapping_add(interval), interval, run);
+            let steps = interval.wrapping_mul(run as i64 + 1);
+            time = time.wrapping_add(steps).wrapping_add(cursor.signed()?);
+            part.push_run(time, 1, 1);
+            left -= run + 1;
+        }
+        if time <= end_ms {
+            part.push_run(time.wrapping_add(interval), interval, left);
+        }
+    }
+    let passed = part.passed;
+    Ok(passed..passed + (out.len() - old))
+}
+
+/// What is wanted of a column.
+struct Part<'a> {
+    start_ms: i64,
+    end_ms: i64,
+    /// Times before the range.
+    passed: usize,
+    out: &'a mut Vec<i64>,
+}
+
+impl Part<'_> {
+    fn push_run(&mut self, first: i64, interval: i64, count: usize) {
+        let interval = interval.max(1);
+        let steps_to = |time: i64| time.wrapping_sub(first) as u64;
+        let before = if first < self.start_ms { steps_to(self.start_ms).div_ceil(interval as u64) } else { 0 };
+        let until = if first <= self.end_ms { (steps_to(self.end_ms) / interval as u64).saturating_add(1) } else { 0 };
+        let (before, until) = (before.min(count as u64), until.min(count as u64));
+        self.passed += before as usize;
+        self.out.extend((before..until).map(|step| first.wrapping_add(interval.wrapping_mul(step as i64))));
+    }
+}
+
 /// Appends `run` regular times after `time` and gives the last.
 fn push_run(time: i64, interval: i64, run: usize, out: &mut Vec<i64>) -> i64 {
     out.extend((1..=run as i64).map(|step| time.wrapping_add(interval.wrapping_mul(step))));
@@ -115,6 +172,17 @@ mod tests {
         let mut back = Vec::new();
         decode_body(head, &mut cursor, &mut back).unwrap();
         assert_eq!(back, times);
+        let (some, last) = (times[times.len() / 3], times[times.len() - 1]);
+        for (start_ms, end_ms) in
+            [(some, last), (some.saturating_add(1), some.saturating_add(1 << 40)), (i64::MIN, some), (last, last)]
+        {
+            let (mut cursor, mut back) = (Cursor::new(&bytes), Vec::new());
+            let head = decode_head(&mut cursor).unwrap();
+            let places = decode_part(head, &mut cursor, (start_ms, end_ms), &mut back).unwrap();
+            let wanted: Vec<i64> = times.iter().copied().filter(|time| (start_ms..=end_ms).contains(time)).collect();
+            assert_eq!(back, wanted);
+            assert_eq!(times[places], wanted);
+        }
         bytes.len()
     }
 
@@ -138,6 +206,20 @@ mod tests {
 
     proptest::proptest! {
         #[test]
+        fn times_with_a_rhythm_come_back(
+            first in proptest::num::i64::ANY,
+            steps in proptest::collection::vec((0_i64..3, 0_usize..20), 0..20),
+        ) {
+            let mut times = vec![first];
+            for (late, run) in steps {
+                let steps = std::iter::repeat_n(15_000, run).chain([15_000 + late * 7_000]);
+                steps.for_each(|step| times.push(times[times.len() - 1].saturating_add(step)));
+            }
+            times.dedup();
+            round_trip(&times);
+        }
+
+        #[test]
         fn any_ascending_times_come_back(times in proptest::collection::btree_set(proptest::num::i64::ANY, 1..200)) {
             round_trip(&times.into_iter().collect::<Vec<_>>());
         }
@@ -146,6 +228,7 @@ mod tests {
         fn any_bytes_are_decoded_or_refused(bytes in proptest::collection::vec(0_u8.., 0..100)) {
             let mut cursor = Cursor::new(&bytes);
             if let Ok(head) = decode_head(&mut cursor) {
+                let _ = decode_part(head, &mut cursor.clone(), (1000, 1 << 40), &mut Vec::new());
                 let _ = decode_body(head, &mut cursor, &mut Vec::new());
             }
         }

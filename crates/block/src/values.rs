@@ -8,13 +8,14 @@
 //! number of places, or the bits of the floats themselves.
 
 use std::cell::RefCell;
+use std::ops::Range;
 
 use bongsu_model::STALE_NAN_BITS;
-use pco::{ChunkConfig, DeltaSpec};
 
+use crate::bins;
 use crate::buckets::BUCKETS;
 use crate::bytes::{Cursor, put_signed, put_varint};
-use crate::decimal::{self, Scaled};
+use crate::decimal::{self, Form, Scaled};
 use crate::error::Damage;
 use crate::histograms::HISTOGRAMS;
 use crate::pack;
@@ -25,7 +26,7 @@ pub enum Effort {
     /// Bit packing only, for flushes of the head.
     #[default]
     Fast,
-    /// Also tries entropy coding, for merges.
+    /// Also tries entropy coding, for merges. Then chunks can be long: a reader decodes the parts that it needs.
     Small,
 }
 
@@ -35,61 +36,65 @@ const CONSTANT: u8 = 0;
 const PACKED: u8 = 1;
 /// The first as a zigzag varint, then the packed differences.
 const PACKED_DELTAS: u8 = 2;
-/// The integers by pco.
+/// The integers as a pco file: read only, [`BINS`] came in its place.
 const PCO: u8 = 3;
+/// The integers, or their differences, in bins of like ones: the module of that name.
+const BINS: u8 = 7;
 /// Marks the kind within the codec byte.
 const KIND_MASK: u8 = 0b0000_0111;
 /// Set when exceptions follow the codec byte.
 const EXCEPTIONS: u8 = 0b0000_1000;
-/// In place of a number of decimals: the integers are the floats' bits.
-const FLOAT_BITS: u8 = 15;
 
-/// Shorter columns never win by pco, whose head alone is some 20 bytes.
-const PCO_COUNT_MIN: usize = 64;
-/// Of 12; higher ones gain less than 0.1 % on columns of 480 to 5760 samples.
-const PCO_LEVEL: usize = 6;
+/// Shorter columns hardly ever win by bins, whose tables are some 15 bytes.
+const BINS_COUNT_MIN: usize = 48;
 
 /// Encodes columns; keeps its memory from column to column.
 #[derive(Debug, Default)]
 pub(crate) struct ValueEncoder {
     scaled: Scaled,
     deltas: Vec<i64>,
+    binned: Vec<u8>,
+    /// Whether there was a column that format versions before 4 do not know.
+    pub(crate) is_new: bool,
 }
 
 impl ValueEncoder {
     /// Appends a column, which is not empty.
     pub(crate) fn encode(&mut self, values: &[f64], effort: Effort, out: &mut Vec<u8>) {
-        let form = self.integers(values);
+        self.fill_integers(values);
         let start = out.len();
-        out.push(form << 4);
+        out.push(self.scaled.form.code() << 4);
+        self.is_new |= matches!(self.scaled.form, Form::Thousandths | Form::ThousandTwice);
         if !self.scaled.exceptions.is_empty() {
             out[start] |= EXCEPTIONS;
             put_exceptions(&self.scaled.exceptions, values, out);
         }
         let payload = out.len();
         out[start] |= self.put_packed(values.len(), out);
-        let worth_it = effort == Effort::Small && self.scaled.mantissas.len() >= PCO_COUNT_MIN;
-        let deltas = out[start] & KIND_MASK == PACKED_DELTAS;
-        if worth_it && let Some(smaller) = self.by_pco(deltas, out.len() - payload) {
-            out[start] = out[start] & !KIND_MASK | PCO;
+        let worth_it = effort == Effort::Small && self.scaled.mantissas.len() >= BINS_COUNT_MIN;
+        if worth_it && self.is_smaller_in_bins(out.len() - payload) {
+            out[start] = out[start] & !KIND_MASK | BINS;
             out.truncate(payload);
-            out.extend_from_slice(&smaller);
+            out.extend_from_slice(&self.binned);
+            self.is_new = true;
         }
     }
 
-    /// Fills `scaled.mantissas` with one integer for each value, or with a single one when all are the same; tells which
-    /// form they have.
-    fn integers(&mut self, values: &[f64]) -> u8 {
+    /// Fills `scaled` with one integer for each value, or with a single one when all are the same.
+    fn fill_integers(&mut self, values: &[f64]) {
         let first = values[0].to_bits();
         let same = values.iter().fold(0, |bits, v| bits | (v.to_bits() ^ first)) == 0;
         let column = if same { &values[..1] } else { values };
         if self.scaled.fill(column) && (!same || self.scaled.exceptions.is_empty()) {
-            return self.scaled.decimals;
+            return;
         }
+        if !same && self.scaled.fill_with_rounded(column) {
+            return;
+        }
+        self.scaled.form = Form::Bits;
         self.scaled.exceptions.clear();
         self.scaled.mantissas.clear();
         self.scaled.mantissas.extend(column.iter().map(|v| v.to_bits() as i64));
-        FLOAT_BITS
     }
 
     /// Appends the integers in the smallest of the plain forms; tells which.
@@ -112,13 +117,10 @@ impl ValueEncoder {
         }
     }
 
-    /// The integers, or their differences, by pco, when that takes less than `bytes_max`. Pco could find out by itself
-    /// whether differences are better; telling it what bit packing found makes it three times faster and as small.
-    fn by_pco(&self, deltas: bool, bytes_max: usize) -> Option<Vec<u8>> {
-        let delta = if deltas { DeltaSpec::TryConsecutive(1) } else { DeltaSpec::NoOp };
-        let config = ChunkConfig::default().with_compression_level(PCO_LEVEL).with_delta_spec(delta);
-        let bytes = pco::standalone::simple_compress(&self.scaled.mantissas, &config).ok()?;
-        (bytes.len() < bytes_max).then_some(bytes)
+    /// Puts the integers in bins; tells whether that takes less than `bytes_max`.
+    fn is_smaller_in_bins(&mut self, bytes_max: usize) -> bool {
+        self.binned.clear();
+        bins::encode(&self.scaled.mantissas, &mut self.binned) && self.binned.len() < bytes_max
     }
 }
 
@@ -144,41 +146,72 @@ pub(crate) fn codec_name(codec: u8) -> String {
         PACKED => "packed",
         PACKED_DELTAS => "packed deltas",
         PCO => "pco",
+        BINS => "bins",
         HISTOGRAMS => return "histograms".to_owned(),
         BUCKETS => return "buckets".to_owned(),
         _ => "unknown",
     };
-    let form = if codec >> 4 == FLOAT_BITS { "float bits" } else { "decimal" };
+    let form = match Form::of_code(codec >> 4) {
+        Form::Whole | Form::Decimals(_) => "decimal",
+        Form::Thousandths => "times 0.001",
+        Form::ThousandTwice => "by 1000 twice",
+        Form::Bits => "float bits",
+    };
     let exceptions = if codec & EXCEPTIONS == 0 { "" } else { ", exceptions" };
     format!("{kind}, {form}{exceptions}")
 }
 
 /// Appends the `count` values of a column to `out`.
 pub(crate) fn decode(bytes: &[u8], count: usize, out: &mut Vec<f64>) -> Result<(), Damage> {
+    decode_part(bytes, count, 0..count, out)
+}
+
+/// Appends those of the `count` values of a column whose places are `wanted`.
+pub(crate) fn decode_part(bytes: &[u8], count: usize, wanted: Range<usize>, out: &mut Vec<f64>) -> Result<(), Damage> {
     let mut cursor = Cursor::new(bytes);
     let codec = cursor.byte()?;
     let mut exceptions = cursor.clone();
     if codec & EXCEPTIONS != 0 {
         each_exception(&mut cursor, count, |_, _| ())?;
     }
+    // Only bins can be read in parts.
+    let found = if codec & KIND_MASK == BINS { wanted.clone() } else { 0..count };
     let start = out.len();
-    out.resize(start + count, 0.0);
-    let column = &mut out[start..];
-    match (codec >> 4, decimal::power(codec >> 4)) {
-        (FLOAT_BITS, _) => decode_integers(&mut cursor, codec, column, |bits| f64::from_bits(bits as u64))?,
-        (0, _) => decode_integers(&mut cursor, codec, column, |integer| integer as f64)?,
-        (_, Some(power)) => {
-            decode_integers(&mut cursor, codec, column, |mantissa| decimal::to_float(mantissa, power))?;
+    out.resize(start + found.len(), 0.0);
+    let column = Part { count, found: found.clone(), values: &mut out[start..] };
+    match Form::of_code(codec >> 4) {
+        Form::Bits => decode_integers(&mut cursor, codec, column, |bits| f64::from_bits(bits as u64)),
+        Form::Whole => decode_integers(&mut cursor, codec, column, |integer| integer as f64),
+        Form::Decimals(decimals) => {
+            let power = decimal::power(decimals);
+            decode_integers(&mut cursor, codec, column, |mantissa| decimal::to_float(mantissa, power))
         }
-        (_, None) => return Err(Damage::at(0, "expected a known form of numbers")),
-    }
+        Form::Thousandths => decode_integers(&mut cursor, codec, column, decimal::of_thousandths),
+        Form::ThousandTwice => decode_integers(&mut cursor, codec, column, decimal::by_thousand_twice),
+    }?;
     if !cursor.is_at_end() {
         return Err(cursor.damage("expected the column to end here"));
     }
     if codec & EXCEPTIONS != 0 {
-        each_exception(&mut exceptions, count, |place, value| column[place] = value)?;
+        let column = &mut out[start..];
+        each_exception(&mut exceptions, count, |place, value| {
+            if found.contains(&place) {
+                column[place - found.start] = value;
+            }
+        })?;
     }
+    out.truncate(start + (wanted.end - found.start));
+    out.drain(start..start + (wanted.start - found.start));
     Ok(())
+}
+
+/// Some values of a column.
+struct Part<'a> {
+    /// Values of the whole column.
+    count: usize,
+    /// Which ones.
+    found: Range<usize>,
+    values: &'a mut [f64],
 }
 
 fn each_exception(cursor: &mut Cursor<'_>, count: usize, mut each: impl FnMut(usize, f64)) -> Result<(), Damage> {
@@ -194,27 +227,26 @@ fn each_exception(cursor: &mut Cursor<'_>, count: usize, mut each: impl FnMut(us
     Ok(())
 }
 
-/// Fills `column` from the payload.
+/// Fills in the values from the payload.
 #[inline]
 fn decode_integers(
     cursor: &mut Cursor<'_>,
     codec: u8,
-    column: &mut [f64],
+    column: Part<'_>,
     to_float: impl Fn(i64) -> f64,
 ) -> Result<(), Damage> {
-    let count = column.len();
-    let mut slots = column.iter_mut();
+    let Part { count, found, values } = column;
+    if codec & KIND_MASK == CONSTANT {
+        values.fill(to_float(cursor.signed()?));
+        return Ok(());
+    }
+    let mut slots = values.iter_mut();
     let mut put = |integer| {
         if let Some(slot) = slots.next() {
             *slot = to_float(integer);
         }
     };
     match codec & KIND_MASK {
-        CONSTANT => {
-            let integer = cursor.signed()?;
-            column.fill(to_float(integer));
-            Ok(())
-        }
         PACKED => pack::decode(cursor, count, put),
         PACKED_DELTAS => {
             let mut integer = cursor.signed()?;
@@ -225,6 +257,7 @@ fn decode_integers(
             })
         }
         PCO => decode_pco(cursor, count, put),
+        BINS => bins::decode(cursor, count, &found, &mut put),
         _ => Err(Damage::at(0, "expected a known kind of column")),
     }
 }

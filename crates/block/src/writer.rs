@@ -23,6 +23,8 @@ use crate::{CHUNK_SAMPLES_MAX, buckets, histograms, postings, starts, times};
 const PAGE_BYTES: usize = 16 << 10;
 /// Time columns that are remembered so that later series can refer to them; then all are forgotten.
 const COLUMNS_REMEMBERED_MAX: usize = 1 << 20;
+/// Most samples of a chunk that is always decoded from its beginning to its end: one of histograms or of buckets.
+const WHOLE_SAMPLES_MAX: usize = 4096;
 /// All label text of a block: what offsets of 32 bits reach, with room to spare.
 const TEXT_BYTES_MAX: usize = 1 << 31;
 
@@ -31,7 +33,8 @@ const TEXT_BYTES_MAX: usize = 1 << 31;
 pub struct WriteOptions {
     /// Work that goes into making it small.
     pub effort: Effort,
-    /// Most samples of a chunk, at most [`CHUNK_SAMPLES_MAX`]. A reader decodes whole chunks.
+    /// Most samples of a chunk, at most [`CHUNK_SAMPLES_MAX`]. Of short chunks a reader decodes all. See [`Effort::Small`] for
+    /// long ones.
     pub chunk_samples_max: usize,
     /// Kept in the footer for the caller; say, how often the samples were merged.
     pub level: u32,
@@ -116,7 +119,7 @@ impl BlockWriter {
     pub fn create(path: &Path, options: WriteOptions) -> Result<Self, Error> {
         let mut file = OutputFile::create(Arc::clone(&options.disk), path)?;
         file.write(&MAGIC)?;
-        let version = if options.resolution_secs > 0 { footer::VERSION } else { footer::VERSION_FLOATS };
+        let version = if options.resolution_secs > 0 { footer::VERSION_BUCKETS } else { footer::VERSION_FLOATS };
         Ok(Self {
             file,
             options: WriteOptions {
@@ -166,7 +169,7 @@ impl BlockWriter {
             return Err(Error::Input { series: labels.to_string(), reason: "ends of buckets must ascend" });
         }
         let start = self.page.len();
-        for buckets in coarse.buckets.chunks(self.options.chunk_samples_max) {
+        for buckets in coarse.buckets.chunks(self.whole_samples_max()) {
             let ends: Vec<i64> = buckets.iter().map(|bucket| bucket.end_ms).collect();
             self.put_times(&ends);
             self.scratch.clear();
@@ -220,6 +223,10 @@ impl BlockWriter {
         Ok(())
     }
 
+    fn whole_samples_max(&self) -> usize {
+        self.options.chunk_samples_max.min(WHOLE_SAMPLES_MAX)
+    }
+
     /// Appends chunks of about the same size.
     fn put_floats(&mut self, samples: &SampleBuffer) {
         let (times, values) = (&samples.timestamps_ms, &samples.values);
@@ -235,7 +242,7 @@ impl BlockWriter {
 
     fn put_histograms(&mut self, samples: &SampleBuffer) {
         let mut place = 0;
-        for chunk in histograms::chunks(&samples.histograms, self.options.chunk_samples_max) {
+        for chunk in histograms::chunks(&samples.histograms, self.whole_samples_max()) {
             let times: Vec<i64> = chunk.iter().map(|(time, _)| *time).collect();
             self.put_times(&times);
             self.begin_values(&samples.histogram_start_timestamps_ms, place, chunk.len());
@@ -321,6 +328,9 @@ impl BlockWriter {
     pub fn seal(mut self) -> Result<SealedBlock, Error> {
         self.flush_page()?;
         let sections = self.write_sections()?;
+        if self.encoder.is_new {
+            self.version = footer::VERSION;
+        }
         let footer = Footer {
             sections,
             min_time_ms: self.min_time_ms,

@@ -2,7 +2,8 @@
 //!
 //! A two-hour partition gets a block every few minutes. While it is open, runs of four blocks of like size become one, so
 //! that a query meets few blocks and a sample is rewritten few times; once it is closed, all become one small block; once
-//! the day is over, all of the day become one. Only blocks that were written one after the other are merged, because of
+//! the day is over, all of the day become one. Who waits for merges to be done, as `/api/v1/admin/tsdb/compact` does, gets one
+//! small block of each partition, also of an open one. Only blocks that were written one after the other are merged, because of
 //! two samples with the same time the later one counts. A block on disk that could not be opened stays apart: the name of a
 //! merged block must not cover it, as the next start would take it for replaced.
 
@@ -30,8 +31,10 @@ const OPEN_LEVEL: u32 = 1;
 pub(crate) const CLOSED_LEVEL: u32 = 2;
 /// Open partitions merge this many blocks of like size.
 const RUN_MIN: usize = 4;
-/// Late blocks are merged into a large one only when together they have this part of its size.
+/// Late blocks are merged into a large one only when together they have this part of its size, or when somebody asks for it.
 const LATE_SHARE: u64 = 4;
+/// Most samples of a chunk that is written as small as can be: a day at an interval of 6 s. Readers decode parts of it.
+const LONG_CHUNK_SAMPLES: usize = 1 << 14;
 /// After a failed merge its inputs rest this long.
 const RETRY_MS: i64 = 600_000;
 
@@ -85,11 +88,13 @@ impl Inner {
     /// The merge that helps readers most: that of the day with the most blocks, which are told too. So no tenant whose merges
     /// never end keeps the others from theirs.
     fn next_merge(&self, now_ms: i64) -> Option<(usize, Arc<Tenant>, Plan)> {
+        // Who waits for merges wants all that can be had of them.
+        let all = self.rests.is_hurried();
         let due = |tenant: Arc<Tenant>| {
             let blocks = Arc::clone(&tenant.state.read().blocks);
             let trim = || self.plan_trim(&tenant, &blocks, now_ms);
             let coarser = || self.plan_downsampling(&tenant, &blocks, now_ms);
-            let plan = plan(&blocks, &tenant.unopened, now_ms).or_else(trim).or_else(coarser)?;
+            let plan = plan(&blocks, &tenant.unopened, now_ms, all).or_else(trim).or_else(coarser)?;
             Some((blocks_of_day(&blocks, plan.partition), tenant, plan))
         };
         // Of equal ones the first.
@@ -115,8 +120,10 @@ impl Inner {
         let disk = Arc::clone(&self.files.0);
         let interval_ms = self.options.limits_of(&tenant.id).interval_ms;
         let Plan { level, resolution_secs, .. } = *plan;
+        let chunk_samples_max =
+            if effort == Effort::Small { LONG_CHUNK_SAMPLES } else { WriteOptions::default().chunk_samples_max };
         let options =
-            WriteOptions { effort, level, start_ms_min, interval_ms, resolution_secs, disk, ..WriteOptions::default() };
+            WriteOptions { effort, chunk_samples_max, level, start_ms_min, interval_ms, resolution_secs, disk };
         let inputs: Vec<_> = plan.inputs.iter().map(|stored| Arc::clone(&stored.block)).collect();
         let tombstones = Arc::clone(&tenant.state.read().tombstones);
         let deleted: Vec<_> = plan.inputs.iter().map(|stored| Deleted::of(&tombstones, stored)).collect();
@@ -246,8 +253,14 @@ impl Plan {
     }
 }
 
-/// The most useful merge of a tenant's blocks, given in order of writing. `unopened` are on disk too.
-fn plan(blocks: &[Arc<StoredBlock>], unopened: &[BlockName], now_ms: i64) -> Option<Plan> {
+/// The most useful merge of a tenant's blocks, given in order of writing. `unopened` are on disk too. With `all`, of every
+/// partition one block is to remain, as small as can be.
+fn plan(blocks: &[Arc<StoredBlock>], unopened: &[BlockName], now_ms: i64, all: bool) -> Option<Plan> {
+    let of_run = |partition: Partition, run: Vec<Arc<StoredBlock>>| match (all, partition.is_closed(now_ms)) {
+        (true, _) => plan_whole(partition, run),
+        (false, true) => plan_closed(partition, run),
+        (false, false) => plan_open(partition, &run),
+    };
     let of_samples = |block: &&Arc<StoredBlock>| block.name.resolution_secs == 0;
     let mut days: Vec<Partition> = blocks.iter().filter(of_samples).map(|block| block.name.partition.day()).collect();
     days.sort_unstable();
@@ -256,7 +269,7 @@ fn plan(blocks: &[Arc<StoredBlock>], unopened: &[BlockName], now_ms: i64) -> Opt
         let of_day = blocks.iter().filter(of_samples).filter(|block| day.contains(block.name.partition));
         let of_day: Vec<_> = of_day.cloned().collect();
         if day.is_closed(now_ms) {
-            return plan_partition(day, of_day, unopened, now_ms);
+            return plan_partition(day, of_day, unopened, now_ms, &of_run);
         }
         let mut partitions: Vec<Partition> = of_day.iter().map(|block| block.name.partition).collect();
         partitions.sort_unstable();
@@ -265,7 +278,7 @@ fn plan(blocks: &[Arc<StoredBlock>], unopened: &[BlockName], now_ms: i64) -> Opt
             let (inputs, others): (Vec<_>, Vec<_>) =
                 of_day.iter().cloned().partition(|block| block.name.partition == partition);
             let others: Vec<_> = others.iter().map(|block| block.name).chain(unopened.iter().copied()).collect();
-            plan_partition(partition, inputs, &others, now_ms)
+            plan_partition(partition, inputs, &others, now_ms, &of_run)
         })
     })
 }
@@ -276,11 +289,11 @@ fn plan_partition(
     inputs: Vec<Arc<StoredBlock>>,
     others: &[BlockName],
     now_ms: i64,
+    of_run: &dyn Fn(Partition, Vec<Arc<StoredBlock>>) -> Option<Plan>,
 ) -> Option<Plan> {
-    runs_beside(partition, inputs, others).into_iter().find_map(|run| {
-        let plan = if partition.is_closed(now_ms) { plan_closed(partition, run) } else { plan_open(partition, &run) };
-        plan.filter(|plan| !plan.is_put_off(now_ms))
-    })
+    runs_beside(partition, inputs, others)
+        .into_iter()
+        .find_map(|run| of_run(partition, run).filter(|plan| !plan.is_put_off(now_ms)))
 }
 
 /// The longest runs of neighbours that, merged, would cover none of `others`.
@@ -318,10 +331,20 @@ fn name_of(partition: Partition, inputs: &[Arc<StoredBlock>]) -> BlockName {
     }
 }
 
+/// Whether a block was made of all that there was of the partition.
+fn is_done(partition: Partition, block: &StoredBlock) -> bool {
+    block.name.partition == partition && block.block.meta().level == CLOSED_LEVEL
+}
+
+/// All blocks of a partition become one, closed or not.
+fn plan_whole(partition: Partition, inputs: Vec<Arc<StoredBlock>>) -> Option<Plan> {
+    let is_needed = !inputs.is_empty() && (inputs.len() > 1 || !is_done(partition, &inputs[0]));
+    is_needed.then(|| Plan::of(partition, inputs, CLOSED_LEVEL))
+}
+
 /// All blocks of a closed partition become one; late ones wait until they are worth it.
 fn plan_closed(partition: Partition, inputs: Vec<Arc<StoredBlock>>) -> Option<Plan> {
-    let is_done = |block: &StoredBlock| block.name.partition == partition && block.block.meta().level == CLOSED_LEVEL;
-    let Some(done) = inputs.iter().position(|block| is_done(block)) else {
+    let Some(done) = inputs.iter().position(|block| is_done(partition, block)) else {
         return (!inputs.is_empty()).then(|| Plan::of(partition, inputs, CLOSED_LEVEL));
     };
     let late_bytes: u64 = inputs.iter().map(|block| block.size_bytes()).sum::<u64>() - inputs[done].size_bytes();

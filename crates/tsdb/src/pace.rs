@@ -34,7 +34,8 @@ impl Rests {
         self.rested_ms.load(Ordering::Relaxed)
     }
 
-    fn is_hurried(&self) -> bool {
+    /// Whether somebody waits for all merges to be done.
+    pub(crate) fn is_hurried(&self) -> bool {
         self.waiting.load(Ordering::Relaxed) > 0
     }
 }

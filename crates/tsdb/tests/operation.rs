@@ -132,6 +132,32 @@ fn the_tenant_with_most_blocks_is_merged_first() {
 }
 
 #[test]
+fn who_waits_for_merges_gets_one_block_of_each_partition() {
+    let store = TestStore::new();
+    let blocks = || store.holdings(&tenant("a")).unwrap().blocks.len();
+    let flush = |after_ms: i64| {
+        store.put("m", &[(START_MS + after_ms, after_ms as f64)]);
+        store.flush().unwrap();
+    };
+    (0..2).for_each(flush);
+    assert!(!store.merge_once().unwrap(), "too few of an open partition");
+    assert_eq!((store.merge().unwrap(), blocks()), (1, 1));
+    assert_eq!(store.merge().unwrap(), 0, "a second time there is nothing left");
+
+    // Floats that no codec makes small.
+    let samples: Vec<_> = (10..1000).map(|after_ms| (START_MS + after_ms, (after_ms as f64).sqrt())).collect();
+    store.put("m", &samples);
+    flush(1000);
+    store.clock.advance_ms(48 * HOUR_MS);
+    assert!(store.merge_once().unwrap(), "the day is over");
+    assert_eq!(blocks(), 1);
+    flush(1001);
+    assert!(!store.merge_once().unwrap(), "one late block is not worth it");
+    assert_eq!((store.merge().unwrap(), blocks()), (1, 1));
+    assert!(store.get("m").ends_with(" 1000:1000 1001:1001"));
+}
+
+#[test]
 fn a_slow_merge_is_given_up_at_the_end() {
     let store = TestStore::with(|options| {
         options.merge_pace = MergePace { bytes_per_second: Some(1), ..MergePace::unbounded() };

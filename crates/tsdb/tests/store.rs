@@ -80,7 +80,7 @@ fn samples_of_1970_live_beside_those_of_today() {
         store.kill_and_reopen();
     }
     store.flush().unwrap();
-    assert_eq!(store.merge().unwrap(), 2, "the blocks of the first day, and the second day for size");
+    assert_eq!(store.merge().unwrap(), 3, "the blocks of the first day, the second day and today for size");
 }
 
 #[test]
