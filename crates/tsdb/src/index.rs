@@ -1,13 +1,23 @@
 //! The label index of a head: name -> value -> the series that have it.
 
+use std::{panic, thread};
+
 use bongsu_model::Matcher;
 use hashbrown::HashMap;
+use parking_lot::Mutex;
 use roaring::RoaringBitmap;
+
+use crate::span;
+
+/// Series that are indexed at once by a thread: those of a container of a bitmap, so that containers are put in place whole.
+const PART_SERIES: u32 = 1 << 16;
+
+type Names = HashMap<String, HashMap<String, RoaringBitmap>>;
 
 /// Postings by label. Series are numbered in order of creation, so that postings only ever grow at their end.
 #[derive(Debug, Default)]
 pub(crate) struct Index {
-    names: HashMap<String, HashMap<String, RoaringBitmap>>,
+    names: Names,
     series_count: u32,
 }
 
@@ -21,25 +31,26 @@ impl Index {
         self.series_count += 1;
     }
 
-    /// How many series it has.
-    pub(crate) fn len(&self) -> u32 {
-        self.series_count
-    }
-
-    /// A part that [`append`](Self::append) takes, whose first series has this number. It is not for questions.
-    pub(crate) fn part(first: u32) -> Self {
-        Self { series_count: first, ..Self::default() }
-    }
-
-    /// Adds the part that begins where this ends.
-    pub(crate) fn append(&mut self, part: Self) {
-        for (name, values) in part.names {
-            let known = self.names.entry(name).or_default();
-            for (value, postings) in values {
-                *known.entry(value).or_default() |= postings;
+    /// Adds the series up to a number, of which the spans say the labels: with all cores, and much faster than one by one.
+    pub(crate) fn extend<'s>(&mut self, end: u32, span_of: impl Fn(u32) -> &'s [u8] + Sync) {
+        let parts = (self.series_count / PART_SERIES..end.div_ceil(PART_SERIES))
+            .map(|part| (part * PART_SERIES).max(self.series_count)..(part * PART_SERIES + PART_SERIES).min(end));
+        let threads = thread::available_parallelism().map_or(1, usize::from).min(parts.len());
+        let (parts, names) = (Mutex::new(parts), Mutex::new(&mut self.names));
+        let work = || {
+            loop {
+                let Some(series) = parts.lock().next() else { return };
+                let mut part = Part::default();
+                series.for_each(|number| part.add(number, span::pairs(span_of(number))));
+                part.append_to(*names.lock());
             }
-        }
-        self.series_count = part.series_count;
+        };
+        thread::scope(|scope| {
+            let others: Vec<_> = (1..threads).map(|_| scope.spawn(work)).collect();
+            work();
+            others.into_iter().for_each(|other| other.join().unwrap_or_else(|cause| panic::resume_unwind(cause)));
+        });
+        self.series_count = end;
     }
 
     /// The series that fulfil all matchers.
@@ -101,6 +112,47 @@ impl Index {
     }
 }
 
+/// The postings of some series that follow each other, as plain lists.
+#[derive(Default)]
+struct Part<'s> {
+    lists: Vec<(&'s str, &'s str, Vec<u32>)>,
+    by_label: HashMap<(&'s str, &'s str), usize>,
+    /// The lists of the series before, label by label: most labels of the next one are the same.
+    last: Vec<usize>,
+}
+
+impl<'s> Part<'s> {
+    fn add(&mut self, series: u32, labels: impl Iterator<Item = (&'s str, &'s str)>) {
+        for (place, (name, value)) in labels.enumerate() {
+            let guess = self.last.get(place).copied().filter(|list| {
+                let (known_name, known_value, _) = &self.lists[*list];
+                (*known_name, *known_value) == (name, value)
+            });
+            let list = guess.unwrap_or_else(|| {
+                let next = self.lists.len();
+                let list = *self.by_label.entry((name, value)).or_insert(next);
+                if list == next {
+                    self.lists.push((name, value, Vec::new()));
+                }
+                list
+            });
+            self.lists[list].2.push(series);
+            match self.last.get_mut(place) {
+                Some(last) => *last = list,
+                None => self.last.push(list),
+            }
+        }
+    }
+
+    fn append_to(self, names: &mut Names) {
+        for (name, value, series) in self.lists {
+            let postings = names.entry_ref(name).or_default().entry_ref(value).or_default();
+            // They ascend.
+            *postings |= RoaringBitmap::from_sorted_iter(series).unwrap_or_default();
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use bongsu_model::{Labels, MatchOp};
@@ -127,12 +179,15 @@ mod tests {
             let hit = |labels: &Labels| matchers.iter().all(|m| m.matches(labels.get(m.name()).unwrap_or("")));
             let expected: Vec<u32> = (0..series.len() as u32).filter(|id| hit(&series[*id as usize])).collect();
             prop_assert_eq!(index.select(&matchers).into_iter().collect::<Vec<_>>(), expected.clone());
-            let (before, after) = series.split_at(series.len() / 3);
-            let (mut first, mut second) = (Index::default(), Index::part(before.len() as u32));
-            before.iter().for_each(|labels| first.add(labels.iter()));
-            after.iter().for_each(|labels| second.add(labels.iter()));
-            first.append(second);
-            prop_assert_eq!(first.select(&matchers).into_iter().collect::<Vec<_>>(), expected);
+            let spans: Vec<_> = series.iter().map(|labels| {
+                let mut span = Vec::new();
+                span::encode(labels.iter(), &mut span);
+                span
+            }).collect();
+            let mut extended = Index::default();
+            series[..series.len() / 3].iter().for_each(|labels| extended.add(labels.iter()));
+            extended.extend(series.len() as u32, |series| &spans[series as usize]);
+            prop_assert_eq!(extended.select(&matchers).into_iter().collect::<Vec<_>>(), expected);
         }
     }
 }

@@ -10,7 +10,6 @@
 //! or long-winded lengths gets a slot that points to the series of the canonical span.
 
 use std::sync::Arc;
-use std::{iter, panic, thread};
 
 use bongsu_wire::remote_write::labels_of_span;
 use hashbrown::HashTable;
@@ -24,9 +23,6 @@ use crate::span::{self, Pages, SpanRef, Spans};
 
 /// No slot.
 pub(crate) const NO_SLOT: u32 = u32::MAX;
-
-/// Fewer series are indexed before a thread has begun.
-const PARALLEL_SERIES_MIN: usize = 10_000;
 
 /// See the module's text.
 #[derive(Debug)]
@@ -183,27 +179,8 @@ impl Table {
     /// Brings the index up to date, with all cores.
     pub(crate) fn catch_up(&mut self) {
         self.puts_off_index = false;
-        let (first, end) = (self.index.len() as usize, self.series.len());
-        let threads =
-            thread::available_parallelism().map_or(1, usize::from).min((end - first) / PARALLEL_SERIES_MIN + 1);
-        let bounds: Vec<_> = (0..=threads).map(|place| first + (end - first) * place / threads).collect();
-        let part = |first: usize, end: usize| {
-            let mut part = Index::part(first as u32);
-            self.series[first..end].iter().for_each(|span| part.add(span::pairs(self.pages.get(*span))));
-            part
-        };
-        let parts: Vec<_> = thread::scope(|scope| {
-            let others: Vec<_> = (1..threads)
-                .map(|place| (bounds[place], bounds[place + 1]))
-                .map(|(first, end)| scope.spawn(move || part(first, end)))
-                .collect();
-            let own = part(bounds[0], bounds[1]);
-            let join = |other: thread::ScopedJoinHandle<'_, _>| {
-                other.join().unwrap_or_else(|cause| panic::resume_unwind(cause))
-            };
-            iter::once(own).chain(others.into_iter().map(join)).collect()
-        });
-        parts.into_iter().for_each(|part| self.index.append(part));
+        let Self { index, series, pages, .. } = self;
+        index.extend(series.len() as u32, |number| pages.get(series[number as usize]));
     }
 
     /// The label index.
