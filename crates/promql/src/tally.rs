@@ -63,15 +63,24 @@ impl Tally {
         if self.saw_reset && self.saw_no_reset {
             annotations.reset_collision(span, HistogramOperation::Aggregation);
         }
-        if self.bounds_reconciled {
-            annotations.bounds_reconciled(span, HistogramOperation::Aggregation);
-        }
+        self.remark_on_bounds(annotations, span);
         let mut histogram = self.state.value();
         if self.kind == TallyKind::Mean && !self.incremental {
             histogram.divide(self.count);
         }
         histogram.compact();
         histogram
+    }
+
+    /// Whether the bounds of custom buckets differed.
+    pub(crate) fn bounds_reconciled(&self) -> bool {
+        self.bounds_reconciled
+    }
+
+    pub(crate) fn remark_on_bounds(&self, annotations: &Annotations, span: Span) {
+        if self.bounds_reconciled {
+            annotations.bounds_reconciled(span, HistogramOperation::Aggregation);
+        }
     }
 
     fn would_overflow(&self, other: &Self) -> bool {

@@ -5,6 +5,7 @@ use bongsu_syntax::AggregateExpr;
 use hashbrown::HashMap;
 
 use super::grouping::{Group, Groups};
+use super::mixture::Histograms;
 use crate::annotation::Annotations;
 use crate::budget::{Charge, Pace};
 use crate::error::QueryError;
@@ -40,9 +41,8 @@ pub(super) struct Fold<'e, A> {
     groups: Groups<'e>,
     /// Group by group, a cell for each step.
     cells: Vec<A>,
-    /// The histograms of a group at a step; `None` when they cannot be joined.
-    tallies: HashMap<(usize, usize), Option<Tally>>,
-    /// The metric of the histograms, for remarks: the last one that was seen, as nearly always there is one only.
+    tallies: HashMap<(usize, usize), Histograms>,
+    /// The metric of the last histogram, for remarks where parts are merged; nearly always there is one only.
     metric: String,
     steps: usize,
     charge: Charge,
@@ -100,58 +100,53 @@ impl<'e, A: Accumulator> Fold<'e, A> {
                 self.annotations.ignored_in_aggregation(self.aggregate.expr.unparen().span, self.aggregate.op);
             }
             Treatment::Tallied(kind) => {
+                let histograms = Histograms::Joined(Tally::new(kind, histogram));
+                let after_float = is_present(self.row(group)?[step].result());
                 let metric = series.labels.metric_name();
                 if self.metric != metric {
                     metric.clone_into(&mut self.metric);
                 }
-                self.tally(group, step, Some(Tally::new(kind, histogram)))?;
+                self.tally(group, step, histograms, after_float, metric)?;
             }
         }
         Ok(())
     }
 
-    /// Joins a tally, or `None` when it has come to nothing already.
-    fn tally(&mut self, group: usize, step: usize, other: Option<Tally>) -> Result<(), QueryError> {
+    /// Joins what another one has seen of the histograms of a metric; `after_float`: later than a float.
+    fn tally(
+        &mut self,
+        group: usize,
+        step: usize,
+        other: Histograms,
+        after_float: bool,
+        metric: &str,
+    ) -> Result<(), QueryError> {
         /// What the numbers of a tally take beside its buckets.
         const POINTS: usize = 64;
-        match (self.tallies.entry((group, step)), other) {
-            (hashbrown::hash_map::Entry::Vacant(place), other) => {
-                place.insert(other);
+        match self.tallies.entry((group, step)) {
+            hashbrown::hash_map::Entry::Vacant(place) => {
+                place.insert(if after_float { Histograms::BehindFloat } else { other });
                 self.charge.grow(POINTS)?;
             }
-            (hashbrown::hash_map::Entry::Occupied(mut place), other) => {
-                let joined = match (place.get_mut(), other) {
-                    (Some(known), Some(other)) => known.merge(other).is_ok(),
-                    // What is `None` has been remarked upon where it became so.
-                    (known, _) => {
-                        *known = None;
-                        true
-                    }
-                };
-                if !joined {
-                    place.insert(None);
-                    self.annotations.mixed_schemas(self.aggregate.expr.unparen().span, &self.metric);
-                }
-            }
+            hashbrown::hash_map::Entry::Occupied(mut place) => place.get_mut().join(other, after_float, metric),
         }
         Ok(())
     }
 
     pub(super) fn merge(&mut self, part: Self) -> Result<(), QueryError> {
+        // Before the floats, as the histograms must know whether there were any earlier.
+        for ((group, step), histograms) in part.tallies {
+            let Group { labels, drop_name } = &part.groups.groups[group];
+            let target = self.groups.number_of(labels, *drop_name);
+            let is_earlier = is_present(self.row(target)?[step].result());
+            self.tally(target, step, histograms, is_earlier, &part.metric)?;
+        }
         for (number, Group { labels, drop_name }) in part.groups.groups.iter().enumerate() {
             let target = self.groups.number_of(labels, *drop_name);
             let row = &part.cells[number * part.steps..][..part.steps];
             for (cell, &other) in self.row(target)?.iter_mut().zip(row) {
                 cell.merge(other);
             }
-        }
-        if !part.tallies.is_empty() {
-            self.metric = part.metric;
-        }
-        for ((group, step), tally) in part.tallies {
-            let Group { labels, drop_name } = &part.groups.groups[group];
-            let target = self.groups.number_of(labels, *drop_name);
-            self.tally(target, step, tally)?;
         }
         Ok(())
     }
@@ -164,12 +159,11 @@ impl<'e, A: Accumulator> Fold<'e, A> {
             .map(|(group, values)| Series { drop_name: group.drop_name, ..Series::new(group.labels, values) })
             .collect();
         let span = aggregate.expr.unparen().span;
-        for ((group, step), tally) in tallies {
-            if is_present(series[group].values[step]) {
-                annotations.mixed_samples_in_aggregation(span);
-                series[group].remove(step);
-            } else if let Some(tally) = tally {
-                series[group].set(step, Cell::of(tally.finish(annotations, span)));
+        for ((group, step), histograms) in tallies {
+            let has_float = is_present(series[group].values[step]);
+            match histograms.finish(has_float, annotations, span) {
+                Some(histogram) => series[group].set(step, Cell::of(histogram)),
+                None => series[group].remove(step),
             }
         }
         series.retain(|series| !series.is_absent());

@@ -6,6 +6,7 @@
 mod best;
 mod fold;
 mod grouping;
+mod mixture;
 mod select;
 mod values;
 

@@ -342,20 +342,19 @@ impl Leaf<'_> {
 
 /// Leaves only count and sum of histograms, and in their hints what the buckets told of resets: enough where nothing else is asked for.
 fn keep_totals(histograms: &mut [(i64, SharedHistogram)]) {
-    for at in (0..histograms.len()).rev() {
-        let now = &histograms[at].1;
-        let reset_hint = match (now.reset_hint, at.checked_sub(1).map(|before| &histograms[before].1)) {
-            (ResetHint::Unknown, Some(before)) if !before.is_stale() => {
-                if now.is_reset_after(before) {
-                    ResetHint::Reset
-                } else {
-                    ResetHint::NotReset
-                }
-            }
-            (hint, _) => hint,
-        };
-        let FloatHistogram { schema, count, sum, .. } = **now;
-        histograms[at].1 = Arc::new(FloatHistogram { reset_hint, schema, count, sum, ..FloatHistogram::default() });
+    let mut last: Option<SharedHistogram> = None;
+    for (_, histogram) in histograms {
+        // The schema tells those that do not go together.
+        let FloatHistogram { mut reset_hint, schema, count, sum, .. } = **histogram;
+        if histogram.is_stale() {
+            *histogram = Arc::new(FloatHistogram { reset_hint, schema, count, sum, ..FloatHistogram::default() });
+            continue;
+        }
+        if let (ResetHint::Unknown, Some(last)) = (reset_hint, &last) {
+            reset_hint = if histogram.is_reset_after(last) { ResetHint::Reset } else { ResetHint::NotReset };
+        }
+        let totals = FloatHistogram { reset_hint, schema, count, sum, ..FloatHistogram::default() };
+        last = Some(std::mem::replace(histogram, Arc::new(totals)));
     }
 }
 
