@@ -41,7 +41,7 @@ impl Index {
             loop {
                 let Some(series) = parts.lock().next() else { return };
                 let mut part = Part::default();
-                series.for_each(|number| part.add(number, span::pairs(span_of(number))));
+                series.for_each(|number| part.add(number, span_of(number)));
                 part.append_to(*names.lock());
             }
         };
@@ -115,15 +115,15 @@ impl Index {
 /// The postings of some series that follow each other, as plain lists.
 #[derive(Default)]
 struct Part<'s> {
-    lists: Vec<(&'s str, &'s str, Vec<u32>)>,
-    by_label: HashMap<(&'s str, &'s str), usize>,
+    lists: Vec<(&'s [u8], &'s [u8], Vec<u32>)>,
+    by_label: HashMap<(&'s [u8], &'s [u8]), usize>,
     /// The lists of the series before, label by label: most labels of the next one are the same.
     last: Vec<usize>,
 }
 
 impl<'s> Part<'s> {
-    fn add(&mut self, series: u32, labels: impl Iterator<Item = (&'s str, &'s str)>) {
-        for (place, (name, value)) in labels.enumerate() {
+    fn add(&mut self, series: u32, span: &'s [u8]) {
+        for (place, (name, value)) in span::byte_pairs(span).enumerate() {
             let guess = self.last.get(place).copied().filter(|list| {
                 let (known_name, known_value, _) = &self.lists[*list];
                 (*known_name, *known_value) == (name, value)
@@ -145,7 +145,10 @@ impl<'s> Part<'s> {
     }
 
     fn append_to(self, names: &mut Names) {
+        // Labels in the table are texts: they were looked at when they came.
+        let text = |bytes| str::from_utf8(bytes).unwrap_or_default();
         for (name, value, series) in self.lists {
+            let (name, value) = (text(name), text(value));
             let postings = names.entry_ref(name).or_default().entry_ref(value).or_default();
             // They ascend.
             *postings |= RoaringBitmap::from_sorted_iter(series).unwrap_or_default();

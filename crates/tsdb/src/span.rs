@@ -4,19 +4,25 @@
 //! writes exactly that, so that the bytes in the table are at once the key and the only copy of the labels.
 
 use std::cmp::Ordering;
+use std::iter;
 use std::sync::Arc;
 
 use bongsu_model::Labels;
 use bongsu_wire::remote_write::labels_of_span;
 
+/// Fields of protobuf with a length: a pair in its series, and name and value in their pair.
+const PAIR_TAG: u8 = 1 << 3 | 2;
+const NAME_TAG: u8 = 1 << 3 | 2;
+const VALUE_TAG: u8 = 2 << 3 | 2;
+
 /// Appends the span of pairs that are sorted by name, unique and not empty.
 pub(crate) fn encode<'a>(pairs: impl IntoIterator<Item = (&'a str, &'a str)>, out: &mut Vec<u8>) {
     for (name, value) in pairs {
         let field_bytes = |text: &str| 1 + varint_bytes(text.len()) + text.len();
-        push_field(out, 1 << 3 | 2, field_bytes(name) + field_bytes(value));
-        push_field(out, 1 << 3 | 2, name.len());
+        push_field(out, PAIR_TAG, field_bytes(name) + field_bytes(value));
+        push_field(out, NAME_TAG, name.len());
         out.extend_from_slice(name.as_bytes());
-        push_field(out, 2 << 3 | 2, value.len());
+        push_field(out, VALUE_TAG, value.len());
         out.extend_from_slice(value.as_bytes());
     }
 }
@@ -24,6 +30,46 @@ pub(crate) fn encode<'a>(pairs: impl IntoIterator<Item = (&'a str, &'a str)>, ou
 /// The pairs of a canonical span.
 pub(crate) fn pairs(span: &[u8]) -> impl Iterator<Item = (&str, &str)> {
     labels_of_span(span).map_while(Result::ok)
+}
+
+/// The names and values of a canonical span, as bytes.
+pub(crate) fn byte_pairs(mut span: &[u8]) -> impl Iterator<Item = (&[u8], &[u8])> {
+    iter::from_fn(move || {
+        let mut pair = take_field(&mut span)?;
+        Some((take_field(&mut pair)?, take_field(&mut pair)?))
+    })
+}
+
+/// What limits are about.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Shape {
+    pub(crate) labels: usize,
+    pub(crate) name_bytes_max: usize,
+    pub(crate) value_bytes_max: usize,
+}
+
+/// The shape of a span if one look at its bytes shows that it is canonical: plain ASCII with lengths below 128, as nearly all
+/// are. Nothing says that another one is not.
+pub(crate) fn plain_shape(span: &[u8]) -> Option<Shape> {
+    if span.is_empty() || !span.is_ascii() {
+        return None;
+    }
+    let (mut rest, mut last, mut shape) = (span, &b""[..], Shape::default());
+    while !rest.is_empty() {
+        let [PAIR_TAG, len, after @ ..] = rest else { return None };
+        let (pair, after) = after.split_at_checked(usize::from(*len))?;
+        let [NAME_TAG, len, pair @ ..] = pair else { return None };
+        let (name, pair) = pair.split_at_checked(usize::from(*len))?;
+        let [VALUE_TAG, len, value @ ..] = pair else { return None };
+        if value.is_empty() || value.len() != usize::from(*len) || name <= last {
+            return None;
+        }
+        shape.labels += 1;
+        shape.name_bytes_max = shape.name_bytes_max.max(name.len());
+        shape.value_bytes_max = shape.value_bytes_max.max(value.len());
+        (rest, last) = (after, name);
+    }
+    Some(shape)
 }
 
 /// The labels of a canonical span.
@@ -185,8 +231,41 @@ mod tests {
         }
 
         #[test]
+        fn a_plain_span_is_found_out_by_its_bytes(a in pairs_of()) {
+            let is_plain = |(name, value): (&String, &String)| {
+                name.is_ascii() && value.is_ascii() && 4 + name.len() + value.len() < 128
+            };
+            let plain = !a.is_empty() && a.iter().all(is_plain);
+            let span = encoded(&a);
+            let longest = |of: fn((&String, &String)) -> usize| a.iter().map(of).max().unwrap_or(0);
+            let shape = Shape {
+                labels: a.len(),
+                name_bytes_max: longest(|(name, _)| name.len()),
+                value_bytes_max: longest(|(_, value)| value.len()),
+            };
+            prop_assert_eq!(plain_shape(&span), plain.then_some(shape));
+            prop_assert!(byte_pairs(&span).eq(a.iter().map(|(name, value)| (name.as_bytes(), value.as_bytes()))));
+            for len in 1..span.len() {
+                let cut = plain_shape(&span[..len]);
+                prop_assert!(cut.is_none_or(|cut| cut.labels < a.len()));
+            }
+        }
+
+        #[test]
+        fn what_is_plain_is_canonical(bytes in prop::collection::vec(prop::sample::select(&b"\n\x12\0\x01\x02\x05\x06\x07ab"[..]), 0..30)) {
+            if plain_shape(&bytes).is_some() {
+                let mut canonical = Vec::new();
+                encode(pairs(&bytes), &mut canonical);
+                prop_assert_eq!(&canonical, &bytes);
+                prop_assert!(pairs(&bytes).is_sorted_by(|a, b| a.0 < b.0));
+            }
+        }
+
+        #[test]
         fn no_bytes_make_it_panic(a in prop::collection::vec(any::<u8>(), 0..40), b in prop::collection::vec(any::<u8>(), 0..40)) {
             compare(&a, &b);
+            plain_shape(&a);
+            byte_pairs(&a).count();
         }
     }
 }

@@ -19,7 +19,7 @@ use xxhash_rust::xxh3::xxh3_64_with_seed;
 use crate::error::{Refusal, RejectReason};
 use crate::index::Index;
 use crate::options::Limits;
-use crate::span::{self, Pages, SpanRef, Spans};
+use crate::span::{self, Pages, Shape, SpanRef, Spans};
 
 /// No slot.
 pub(crate) const NO_SLOT: u32 = u32::MAX;
@@ -91,6 +91,11 @@ impl Table {
     /// Makes a slot, and if need be a series, for a span that [`find`](Self::find) did not find. Without limits, only what
     /// cannot be stored at all is refused.
     pub(crate) fn create(&mut self, previous: u32, raw: &[u8], limits: Option<&Limits>) -> Result<u32, Refusal> {
+        if span::plain_shape(raw).is_some_and(|shape| limits.is_none_or(|limits| are_kept(limits, shape))) {
+            let slot = self.add_series(xxh3_64_with_seed(raw, self.seed), raw, limits)?;
+            self.link(previous, slot);
+            return Ok(slot);
+        }
         let mut canonical = Vec::with_capacity(raw.len());
         canonical_span(raw, limits, &mut canonical)?;
         let canonical_hash = xxh3_64_with_seed(&canonical, self.seed);
@@ -282,6 +287,12 @@ fn check_pairs(pairs: &[(&str, &str)]) -> Result<(), Refusal> {
         }
         None => Ok(()),
     }
+}
+
+fn are_kept(limits: &Limits, shape: Shape) -> bool {
+    shape.labels <= limits.label_names_per_series_max
+        && shape.name_bytes_max <= limits.label_name_bytes_max
+        && shape.value_bytes_max <= limits.label_value_bytes_max
 }
 
 fn check_limits(pairs: &[(&str, &str)], limits: &Limits) -> Result<(), Refusal> {
