@@ -509,8 +509,8 @@ fn grammar_errors() {
             a @ b                                => 1:5: parse error: unexpected identifier "b" in @, expected timestamp
             a @ Inf                              => 1:1: parse error: timestamp out of bounds for @ modifier: +Inf
             a @ NaN                              => 1:1: parse error: timestamp out of bounds for @ modifier: NaN
-            a @ 9223372036854776                 => 1:1: parse error: timestamp out of bounds for @ modifier: 9223372036854776
-            a @ -1e300                           => 1:1: parse error: timestamp out of bounds for @ modifier: -1000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000
+            a @ 9223372036854776                 => 1:1: parse error: timestamp out of bounds for @ modifier: 9223372036854776.000000
+            a @ -1e300                           => 1:1: parse error: timestamp out of bounds for @ modifier: -1000000000000000052504760255204420248704468581108159154915854115511802457988908195786371375080447864043704443832883878176942523235360430575644792184786706982848387200926575803737830233794788090059368953234970799945081119038967640880074652742780142494579258788820056842838115669472196386865459400540160.000000
             a @ 1 @ 2                            => 1:1: parse error: @ <timestamp> may not be set multiple times
             (a) @ 1                              => 1:1: parse error: @ modifier must be preceded by an instant vector selector or range vector selector or a subquery
             a offset 1m [5m]                     => 1:13: parse error: no offset modifiers allowed before range

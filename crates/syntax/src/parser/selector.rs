@@ -235,7 +235,8 @@ impl Parser<'_> {
         }
         let seconds = self.signed_number("@", "timestamp")?;
         timestamp_ms(seconds).map(At::Timestamp).ok_or_else(|| {
-            let seconds = bongsu_model::format_float(seconds);
+            let seconds =
+                if seconds.is_finite() { format!("{seconds:.6}") } else { bongsu_model::format_float(seconds) };
             self.error(selector, format!("timestamp out of bounds for @ modifier: {seconds}"))
         })
     }
