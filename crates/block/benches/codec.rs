@@ -142,8 +142,11 @@ fn node_data(hosts: u64, samples: usize) -> Vec<(Labels, SampleBuffer)> {
     series
 }
 
+/// As the store writes them.
 fn options(effort: Effort) -> WriteOptions {
-    WriteOptions { effort, ..WriteOptions::default() }
+    let default = WriteOptions::default();
+    let chunk_samples_max = if effort == Effort::Small { 1 << 14 } else { default.chunk_samples_max };
+    WriteOptions { effort, chunk_samples_max, ..default }
 }
 
 fn write(path: &Path, series: &[(Labels, SampleBuffer)], effort: Effort) -> BlockMeta {
@@ -154,10 +157,10 @@ fn write(path: &Path, series: &[(Labels, SampleBuffer)], effort: Effort) -> Bloc
     writer.finish().expect("a whole block")
 }
 
-fn read(block: &Block, buffer: &mut SampleBuffer) {
+fn read(block: &Block, (start_ms, end_ms): (i64, i64), buffer: &mut SampleBuffer) {
     for series in 0..block.meta().series_count {
         buffer.clear();
-        block.read(series, i64::MIN, i64::MAX, buffer).expect("an intact block");
+        block.read(series, start_ms, end_ms, buffer).expect("an intact block");
         black_box(&buffer);
     }
 }
@@ -179,7 +182,14 @@ fn codec(criterion: &mut Criterion<CpuTime>) {
             group.bench_function(BenchmarkId::new("write", &name), |b| b.iter(|| write(&path, &series, effort)));
             let block = Block::open(&path).expect("an intact block");
             let mut buffer = SampleBuffer::default();
-            group.bench_function(BenchmarkId::new("read", &name), |b| b.iter(|| read(&block, &mut buffer)));
+            let all = (i64::MIN, i64::MAX);
+            group.bench_function(BenchmarkId::new("read", &name), |b| b.iter(|| read(&block, all, &mut buffer)));
+            if samples > 480 {
+                let last = (meta.max_time_ms - 3_600_000, i64::MAX);
+                group.throughput(Throughput::Elements(u64::from(meta.series_count)));
+                let id = BenchmarkId::new("read the last hour, series", &name);
+                group.bench_function(id, |b| b.iter(|| read(&block, last, &mut buffer)));
+            }
         }
     }
     group.finish();
