@@ -77,13 +77,14 @@ const ANNOTATIONS_MAX: usize = 1_000;
 #[derive(Debug, Default)]
 pub(crate) struct Annotations {
     all: Mutex<HashSet<Annotation>>,
-    /// By place and metric.
-    monotonicity: Mutex<HashMap<(Span, String), ForcedSamples>>,
+    /// By metric; of several places the last one stays, as of all remarks that begin alike.
+    monotonicity: Mutex<HashMap<String, ForcedSamples>>,
 }
 
 /// Classic histograms whose counts had to be made monotonic.
 #[derive(Debug)]
 struct ForcedSamples {
+    span: Span,
     first_ms: i64,
     last_ms: i64,
     forced: Forced,
@@ -91,7 +92,7 @@ struct ForcedSamples {
 }
 
 impl ForcedSamples {
-    fn annotation(&self, span: Span, metric: &str) -> Annotation {
+    fn annotation(&self, metric: &str) -> Annotation {
         let text = "input to histogram_quantile needed to be fixed for monotonicity (see \
                     https://prometheus.io/docs/prometheus/latest/querying/functions/#histogram_quantile)";
         let Forced { lowest, highest, difference_max } = self.forced;
@@ -103,7 +104,7 @@ impl ForcedSamples {
             format_two_digits(difference_max),
             self.count
         );
-        Annotation { severity: Severity::Info, message, span }
+        Annotation { severity: Severity::Info, message, span: self.span }
     }
 }
 
@@ -124,16 +125,14 @@ impl Annotations {
     }
 
     /// All of them in a stable order, warnings first. What is said in the same words of several parts of the query is said once, of the
-    /// part that is evaluated last: an operand before its operation, a left one before a right one. Source: Prometheus'
-    /// `util/annotations`, where the text is the key.
+    /// part that is evaluated last. Source: Prometheus' `util/annotations`, where the text is the key.
     pub(crate) fn take(&self) -> Vec<Annotation> {
         let mut all: Vec<Annotation> = std::mem::take(&mut *self.all.lock()).into_iter().collect();
         let monotonicity = std::mem::take(&mut *self.monotonicity.lock());
-        all.extend(monotonicity.iter().map(|((span, metric), forced)| forced.annotation(*span, metric)));
+        all.extend(monotonicity.iter().map(|(metric, forced)| forced.annotation(metric)));
         let serious = |x: &Annotation| x.severity == Severity::Info;
-        let evaluated = |x: &Annotation| (x.span.end, std::cmp::Reverse(x.span.start));
         all.sort_by(|a, b| {
-            (serious(a), &a.message).cmp(&(serious(b), &b.message)).then(evaluated(b).cmp(&evaluated(a)))
+            (serious(a), &a.message).cmp(&(serious(b), &b.message)).then(evaluated(b.span).cmp(&evaluated(a.span)))
         });
         all.dedup_by(|later, kept| later.severity == kept.severity && later.message == kept.message);
         all.sort_by_key(|x| (serious(x), x.span.start));
@@ -164,14 +163,19 @@ impl Annotations {
         self.info(span, format!("{text} {metric:?}"));
     }
 
-    /// One remark for all steps and histograms of a name.
+    /// One remark for all steps and histograms of a name at one place.
     pub(crate) fn forced_monotonicity(&self, span: Span, metric: &str, time_ms: i64, forced: Forced) {
         let mut all = self.monotonicity.lock();
         if all.len() >= ANNOTATIONS_MAX {
             return;
         }
-        let new = ForcedSamples { first_ms: time_ms, last_ms: time_ms, forced, count: 0 };
-        let known = all.entry((span, metric.to_owned())).or_insert(new);
+        let new = || ForcedSamples { span, first_ms: time_ms, last_ms: time_ms, forced, count: 0 };
+        let known = all.entry(metric.to_owned()).or_insert_with(new);
+        if evaluated(known.span) < evaluated(span) {
+            *known = new();
+        } else if known.span != span {
+            return;
+        }
         known.first_ms = known.first_ms.min(time_ms);
         known.last_ms = known.last_ms.max(time_ms);
         known.forced.lowest = known.forced.lowest.min(forced.lowest);
@@ -179,6 +183,11 @@ impl Annotations {
         known.forced.difference_max = known.forced.difference_max.max(forced.difference_max);
         known.count += 1;
     }
+}
+
+/// The order in which parts of a query are evaluated: an operand before its operation, a left one before a right one.
+fn evaluated(span: Span) -> impl Ord {
+    (span.end, std::cmp::Reverse(span.start))
 }
 
 /// Remarks about native histograms.
