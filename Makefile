@@ -10,7 +10,7 @@ WEB_SOURCES := $(shell find web -path web/node_modules -prune -o -path web/dist 
 help: ## List the targets
 	echo "Bongsu: the targets of this Makefile"; echo
 	awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
-	echo; echo "  Variables: DATA=$(DATA) LISTEN=$(LISTEN)"
+	echo; echo "  Variables: DATA=$(DATA) LISTEN=$(LISTEN) BENCH_ARGS=$(BENCH_ARGS)"
 
 run: setup web/dist/.stamp ## Build all, start the centre and an agent on this host, print the URL
 	cargo build --release --locked
@@ -55,9 +55,10 @@ lint: setup ## Format, clippy, layering, tidiness, dependencies
 fmt: ## Format all sources
 	cargo fmt --all
 
-bench: setup setup-test web/dist/.stamp ## Measure ingest beside Prometheus and VictoriaMetrics; writes docs/benchmarks.md
+BENCH_ARGS ?=
+bench: setup setup-test web/dist/.stamp ## Measure beside Prometheus and VictoriaMetrics, and stage by stage; writes docs/benchmarks.md
 	cargo build --release --locked -p bongsu -p bongsu-testkit
-	target/release/bongsu-bench --page docs/benchmarks.md
+	target/release/bongsu-bench --page docs/benchmarks.md $(BENCH_ARGS)
 
 FUZZ_SECONDS ?= 120
 fuzz: ## Run every fuzz target for FUZZ_SECONDS (needs a nightly toolchain and cargo-fuzz)

@@ -9,7 +9,9 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
-const MEMORY_INTERVAL: Duration = Duration::from_millis(200);
+use rustix::time::{ClockId, clock_gettime};
+
+const MEMORY_INTERVAL: Duration = Duration::from_millis(50);
 const IDLE_INTERVAL: Duration = Duration::from_secs(1);
 /// CPU seconds in one interval up to which a process counts as idle.
 const IDLE_CPU_SECONDS_MAX: f64 = 0.05;
@@ -32,6 +34,23 @@ pub fn cpu_seconds(pid: u32) -> io::Result<f64> {
         seconds += cpu_seconds(child).unwrap_or(0.0);
     }
     Ok(seconds)
+}
+
+/// CPU time of the thread that asks, to the nanosecond.
+#[must_use]
+pub fn thread_cpu_seconds() -> f64 {
+    clock_seconds(ClockId::ThreadCPUTime)
+}
+
+/// CPU time of all threads of this process, to the nanosecond.
+#[must_use]
+pub fn own_cpu_seconds() -> f64 {
+    clock_seconds(ClockId::ProcessCPUTime)
+}
+
+fn clock_seconds(clock: ClockId) -> f64 {
+    let time = clock_gettime(clock);
+    time.tv_sec as f64 + time.tv_nsec as f64 / 1e9
 }
 
 fn children(pid: u32) -> Vec<u32> {
@@ -129,6 +148,8 @@ mod tests {
     #[test]
     fn measures_this_process_and_a_folder() {
         let pid = std::process::id();
+        let (thread, own) = (thread_cpu_seconds(), own_cpu_seconds());
+        assert!(0.0 < thread && thread <= own && own <= own_cpu_seconds());
         let before = cpu_seconds(pid).expect("this process");
         assert!(anonymous_bytes(pid).expect("this process") > 0);
         assert!(cpu_seconds(pid).expect("this process") >= before);

@@ -52,6 +52,8 @@ mod error;
 mod exemplars;
 mod holdings;
 mod reader;
+#[doc(hidden)]
+pub mod stages;
 mod stats;
 
 pub use departure::Receipt;

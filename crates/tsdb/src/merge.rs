@@ -34,7 +34,7 @@ const RUN_MIN: usize = 4;
 /// Late blocks are merged into a large one only when together they have this part of its size, or when somebody asks for it.
 const LATE_SHARE: u64 = 4;
 /// Most samples of a chunk that is written as small as can be: a day at an interval of 6 s. Readers decode parts of it.
-const LONG_CHUNK_SAMPLES: usize = 1 << 14;
+pub(crate) const LONG_CHUNK_SAMPLES: usize = 1 << 14;
 /// After a failed merge its inputs rest this long.
 const RETRY_MS: i64 = 600_000;
 

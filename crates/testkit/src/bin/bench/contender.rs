@@ -29,12 +29,19 @@ pub(crate) struct Contender {
     settled_in: &'static str,
 }
 
-/// All programs; Bongsu's own is at `bongsu`.
-pub(crate) fn contenders(bongsu: &Path) -> Vec<Contender> {
+/// Where the programs are: paths, or names that are looked for as the shell does.
+pub(crate) struct Programs<'p> {
+    pub(crate) bongsu: &'p Path,
+    pub(crate) prometheus: &'p Path,
+    pub(crate) victoria_metrics: &'p Path,
+}
+
+/// All programs.
+pub(crate) fn contenders(programs: &Programs<'_>) -> Vec<Contender> {
     vec![
         Contender {
             name: "bongsu",
-            program: bongsu.to_owned(),
+            program: programs.bongsu.to_owned(),
             push_path: "/api/v1/push",
             ready_path: "/-/ready",
             arguments: |data, address| {
@@ -47,7 +54,7 @@ pub(crate) fn contenders(bongsu: &Path) -> Vec<Contender> {
         },
         Contender {
             name: "prometheus",
-            program: "prometheus".into(),
+            program: programs.prometheus.to_owned(),
             push_path: "/api/v1/write",
             ready_path: "/-/ready",
             arguments: |data, address| {
@@ -68,7 +75,7 @@ pub(crate) fn contenders(bongsu: &Path) -> Vec<Contender> {
         },
         Contender {
             name: "victoria-metrics",
-            program: "victoria-metrics".into(),
+            program: programs.victoria_metrics.to_owned(),
             push_path: "/api/v1/write",
             ready_path: "/health",
             arguments: |data, address| {
@@ -94,10 +101,14 @@ pub(crate) struct Running {
 }
 
 impl Contender {
-    /// The version it says it is, or the one of its package.
+    /// The version it says it is, or the one of its package. `None` when it is not there.
     pub(crate) fn version(&self) -> Option<String> {
-        let said = first_line(Command::new(&self.program).arg("--version"));
-        said.or_else(|| first_line(Command::new("dpkg-query").args(["--show", "--showformat=${Version}", self.name])))
+        let said = output(Command::new(&self.program).arg("--version"))?;
+        let package = || output(Command::new("dpkg-query").args(["--show", "--showformat=${Version}", self.name]));
+        // A program by a path is not the package's.
+        let is_by_name = self.program.components().count() == 1;
+        let found = version_in(&said).or_else(|| is_by_name.then(package).flatten().as_deref().and_then(version_in));
+        Some(found.unwrap_or_else(|| "of unknown version".to_owned()))
     }
 
     /// Starts it below `folder` and waits until it is ready.
@@ -139,11 +150,41 @@ impl Contender {
     }
 }
 
-/// The words of the first line that say something, up to the first comma after the name.
-fn first_line(command: &mut Command) -> Option<String> {
+/// What a command prints, if there is such a command.
+fn output(command: &mut Command) -> Option<String> {
     let output = command.output().ok()?;
-    let text = String::from_utf8_lossy(&output.stdout).into_owned();
-    let line = text.lines().map(str::trim).find(|line| !line.is_empty())?;
+    Some(String::from_utf8_lossy(&output.stdout).into_owned() + &String::from_utf8_lossy(&output.stderr))
+}
+
+/// The version in the first line that says something: a word that begins with a digit, or what follows `-tags-v`, as
+/// VictoriaMetrics has it.
+fn version_in(said: &str) -> Option<String> {
+    let line = said.lines().map(str::trim).find(|line| !line.is_empty())?;
+    if let Some((_, tag)) = line.split_once("-tags-v") {
+        return Some(tag.split('-').next().unwrap_or(tag).to_owned());
+    }
     let version = line.split_ascii_whitespace().find(|word| word.starts_with(|c: char| c.is_ascii_digit()))?;
     Some(version.to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn versions_are_found_in_what_programs_say() {
+        let prometheus = "prometheus, version 2.42.0+ds (branch: debian/sid, revision: 2)\n  go version: go1.19.8\n";
+        assert_eq!(version_in(prometheus).as_deref(), Some("2.42.0+ds"));
+        let victoria = "victoria-metrics-20250117-160417-tags-v1.109.0-0-ga8a1b1c\n";
+        assert_eq!(version_in(victoria).as_deref(), Some("1.109.0"));
+        assert_eq!(version_in("\nbongsu 0.1.0 (abc)\n").as_deref(), Some("0.1.0"));
+        assert_eq!(version_in("\n\n"), None);
+    }
+
+    #[test]
+    fn a_program_that_is_not_there_has_no_version() {
+        let nowhere = Path::new("/nonexistent/program");
+        let programs = Programs { bongsu: nowhere, prometheus: nowhere, victoria_metrics: nowhere };
+        assert!(contenders(&programs).iter().all(|contender| contender.version().is_none()));
+    }
 }

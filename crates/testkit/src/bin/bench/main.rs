@@ -1,12 +1,14 @@
 //! `bongsu-bench`: loads Bongsu and its peers with the same data, one after another, and writes down what each needed.
 //!
 //! What counts are ratios within one run: server CPU from /proc, not wall time, so that other work on the machine
-//! shifts the figures little.
+//! shifts the figures little. The part `stages` times the steps of the store in this process instead.
 
 mod contender;
 mod dashboards;
+mod goal;
 mod queries;
 mod report;
+mod stages;
 mod store;
 
 use std::io::Write;
@@ -18,7 +20,7 @@ use bongsu_testkit::measure::{self, MemoryWatch};
 use bongsu_testkit::replay::replay;
 use clap::Parser;
 
-use contender::{Contender, contenders};
+use contender::{Contender, Programs, contenders};
 use report::Measured;
 
 /// Compares Bongsu with Prometheus and VictoriaMetrics on the same load.
@@ -39,12 +41,21 @@ struct Arguments {
     /// Bongsu's program
     #[arg(long, default_value = "target/release/bongsu")]
     bongsu: PathBuf,
+    /// Prometheus' program, say a newer one by its path
+    #[arg(long, default_value = "prometheus")]
+    prometheus: PathBuf,
+    /// VictoriaMetrics' program
+    #[arg(long, default_value = "victoria-metrics")]
+    victoria_metrics: PathBuf,
     /// Folder for the data, emptied afterwards; default: the system's temporary folder
     #[arg(long)]
     dir: Option<PathBuf>,
     /// What is measured
-    #[arg(long, value_enum, value_delimiter = ',', default_value = "load,dashboards")]
+    #[arg(long, value_enum, value_delimiter = ',', default_value = "load,dashboards,store,stages")]
     parts: Vec<Part>,
+    /// The parts store and stages at a small share of their size, to see that they work: the figures mean nothing
+    #[arg(long, conflicts_with = "page")]
+    trial: bool,
     /// Page whose table is replaced; without it the table is only printed
     #[arg(long)]
     page: Option<PathBuf>,
@@ -59,13 +70,16 @@ enum Part {
     Dashboards,
     /// A million series, a kill and a new start, bytes of two hours and of a day
     Store,
+    /// Each stage of a write in this process, without peers
+    Stages,
 }
 
 fn main() -> anyhow::Result<()> {
     let arguments = Arguments::parse();
     ensure!(arguments.connections > 0, "--connections must be at least 1");
     ensure!(arguments.scrapes > 1, "--scrapes must be at least 2: the first one creates the series");
-    let known = contenders(&arguments.bongsu);
+    let Arguments { bongsu, prometheus, victoria_metrics, .. } = &arguments;
+    let known = contenders(&Programs { bongsu, prometheus, victoria_metrics });
     let command = std::env::args().skip(1).fold("bongsu-bench".to_owned(), |line, argument| line + " " + &argument);
     if arguments.parts.contains(&Part::Load) {
         bench_load(&arguments, &known, &command)?;
@@ -75,6 +89,9 @@ fn main() -> anyhow::Result<()> {
     }
     if arguments.parts.contains(&Part::Store) {
         bench_store(&arguments, &known, &command)?;
+    }
+    if arguments.parts.contains(&Part::Stages) {
+        bench_stages(&arguments, &command)?;
     }
     Ok(())
 }
@@ -118,8 +135,9 @@ fn bench_store(arguments: &Arguments, known: &[Contender], command: &str) -> any
     let now_ms = jiff::Timestamp::now().as_millisecond() / INTERVAL_MS * INTERVAL_MS;
     let mut results = Vec::new();
     for (contender, version) in installed(arguments, known)? {
-        let bench =
-            store::Bench { contender, dir: arguments.dir.as_deref(), now_ms, connections: arguments.connections };
+        let (dir, connections) = (arguments.dir.as_deref(), arguments.connections);
+        let sizes = if arguments.trial { store::TRIAL } else { store::WHOLE };
+        let bench = store::Bench { contender, dir, now_ms, connections, sizes };
         let name = contender.name;
         say(&format!("{name} {version}: a million series, a kill, two hours and a day"))?;
         results.push(bench.run(version).with_context(|| format!("{name} failed"))?);
@@ -131,6 +149,23 @@ fn bench_store(arguments: &Arguments, known: &[Contender], command: &str) -> any
     }
     writeln!(out, "\n{text}")?;
     arguments.page.as_ref().map_or(Ok(()), |page| report::write(page, "store", &text))
+}
+
+fn bench_stages(arguments: &Arguments, command: &str) -> anyhow::Result<()> {
+    let (dir, now_ms) = (arguments.dir.as_deref(), jiff::Timestamp::now().as_millisecond());
+    let mut costs = Vec::new();
+    for hosts in if arguments.trial { stages::TRIAL_WIDTHS } else { stages::WIDTHS } {
+        say(&format!("stages of a write: {hosts} hosts of {SERIES_PER_HOST} series"))?;
+        costs.push(stages::measure(hosts, dir, now_ms)?);
+    }
+    say("blocks")?;
+    let blocks = stages::measure_blocks(dir, now_ms)?;
+    let (writes, values) = (stages::table(&costs), stages::blocks_table(&blocks));
+    let text = format!("{writes}\n{values}\n{}\n", report::circumstances(command));
+    let mut out = std::io::stdout().lock();
+    writeln!(out, "{}\n{}", serde_json::to_string(&costs)?, serde_json::to_string(&blocks)?)?;
+    writeln!(out, "\n{text}")?;
+    arguments.page.as_ref().map_or(Ok(()), |page| report::write(page, "stages", &text))
 }
 
 fn bench_load(arguments: &Arguments, known: &[Contender], command: &str) -> anyhow::Result<()> {
@@ -183,17 +218,21 @@ fn measure(
     contender.wait_idle(&running)?;
     let idle = measure::cpu_seconds(pid)?;
     let memory_peak_bytes = memory.peak_bytes();
+    let answers = queries::ask_all(&running.address, pid, now_ms)?;
+    let asked = measure::cpu_seconds(pid)?;
+    let disk_bytes = contender.settled_bytes(&running)?;
     Ok(Measured {
         name: contender.name,
         version,
         first_cpu_seconds: created - start,
         steady_cpu_seconds: acked - created,
         idle_cpu_seconds: idle - start,
+        settle_cpu_seconds: measure::cpu_seconds(pid)? - asked,
         first,
         steady,
         memory_peak_bytes,
-        answers: queries::ask_all(&running.address, pid, now_ms)?,
-        disk_bytes: contender.settled_bytes(&running)?,
+        answers,
+        disk_bytes,
     })
 }
 

@@ -68,6 +68,8 @@ pub(crate) struct Answered {
     pub(crate) cpu_ms: f64,
     /// The most anonymous memory that the program had meanwhile.
     pub(crate) peak_bytes: u64,
+    /// How much more that is than what it had just before the question was asked for the first time.
+    pub(crate) added_bytes: u64,
 }
 
 /// Asks everything over one connection.
@@ -90,11 +92,12 @@ pub(crate) fn ask_these(
 }
 
 fn ask(connection: &mut Connection, pid: u32, question: &'static str, path: &str) -> anyhow::Result<Answered> {
+    let before_bytes = measure::anonymous_bytes(pid)?;
+    let memory = MemoryWatch::start(pid);
     // The first answer warms up and is looked at; the others count.
     let answer: Value = serde_json::from_slice(&connection.get(path)?.ok()?)?;
     let data = answer["data"]["result"].as_array().or_else(|| answer["data"].as_array());
     let rows = data.context("the answer has no data")?.len();
-    let memory = MemoryWatch::start(pid);
     let (begun, cpu_before) = (Instant::now(), measure::cpu_seconds(pid)?);
     let mut times = Vec::with_capacity(RUNS);
     let goes_on = |runs: usize| {
@@ -110,7 +113,9 @@ fn ask(connection: &mut Connection, pid: u32, question: &'static str, path: &str
     times.sort_unstable();
     let quantile_ms = |share: f64| times[(times.len() as f64 * share) as usize].as_secs_f64() * 1000.0;
     let (p50_ms, p95_ms) = (quantile_ms(0.5), quantile_ms(0.95));
-    Ok(Answered { question, rows, p50_ms, p95_ms, cpu_ms, peak_bytes: memory.peak_bytes() })
+    let peak_bytes = memory.peak_bytes();
+    let added_bytes = peak_bytes.saturating_sub(before_bytes);
+    Ok(Answered { question, rows, p50_ms, p95_ms, cpu_ms, peak_bytes, added_bytes })
 }
 
 fn range_path(query: &str, start: i64, end: i64, step: i64) -> String {

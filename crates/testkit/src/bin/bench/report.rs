@@ -9,9 +9,12 @@ use bongsu_testkit::replay::Acked;
 use serde::Serialize;
 
 use crate::dashboards::Answers;
+use crate::goal::Goal;
 use crate::queries::Answered;
 
 const MEBIBYTE: f64 = (1 << 20) as f64;
+/// Of a hundred thousand series, log synced, flush and merges included.
+const STEADY_GOAL: Goal = Goal::AtLeast(3000.0);
 
 /// What one program needed.
 #[derive(Clone, Serialize)]
@@ -24,6 +27,8 @@ pub(crate) struct Measured {
     pub(crate) steady_cpu_seconds: f64,
     /// CPU seconds from the first request until background work has ended.
     pub(crate) idle_cpu_seconds: f64,
+    /// CPU seconds of bringing everything to disk after that.
+    pub(crate) settle_cpu_seconds: f64,
     pub(crate) first: Acked,
     pub(crate) steady: Acked,
     pub(crate) memory_peak_bytes: u64,
@@ -41,12 +46,19 @@ impl Measured {
         self.steady.samples as f64 / self.steady_cpu_seconds
     }
 
+    /// With all work in the background, and with the flush of everything, samples of the first scrape included.
+    fn settled_samples_per_cpu_second(&self) -> f64 {
+        let seconds = self.idle_cpu_seconds - self.first_cpu_seconds + self.settle_cpu_seconds;
+        self.steady.samples as f64 / seconds
+    }
+
     fn row(&self) -> String {
         format!(
-            "| {} {} | {:.0} k | {:.2} | {:.1} | {:.0} MiB | {:.2} | {:.1} | {:.1} | {:.0} k |",
+            "| {} {} | {:.0} k | {:.0} k | {:.2} | {:.1} | {:.0} MiB | {:.2} | {:.1} | {:.1} | {:.0} k |",
             self.name,
             self.version,
             self.steady_samples_per_cpu_second() / 1e3,
+            self.settled_samples_per_cpu_second() / 1e3,
             self.idle_cpu_seconds * 1e6 / self.samples(),
             // Every series has one sample in the first scrape.
             self.first_cpu_seconds * 1e6 / self.first.samples as f64,
@@ -62,13 +74,17 @@ impl Measured {
 /// What taking the data in cost.
 pub(crate) fn load_table(results: &[Measured]) -> String {
     let mut text = String::from(
-        "| | steady samples / CPU-s | CPU-s / M samples until idle | CPU µs a new series | peak anonymous memory \
-         | disk B / sample, flushed | ack p50 ms | ack p99 ms | samples / s |\n|---|---|---|---|---|---|---|---|---|\n",
+        "| | steady samples / CPU-s | flushed and merged | CPU-s / M samples until idle | CPU µs a new series \
+         | peak anonymous memory | disk B / sample, flushed | ack p50 ms | ack p99 ms | samples / s \
+         |\n|---|---|---|---|---|---|---|---|---|---|\n",
     );
     for measured in results {
         text.push_str(&measured.row());
         text.push('\n');
     }
+    let ours = results.iter().find(|measured| measured.name == "bongsu");
+    let verdict = STEADY_GOAL.verdict(ours.map(|measured| measured.settled_samples_per_cpu_second() / 1e3));
+    let _ = writeln!(text, "\nThe goal for Bongsu, flushed and merged, k samples / CPU-s of 100 k series: {verdict}.");
     text
 }
 
@@ -91,7 +107,7 @@ pub(crate) fn answers_table(results: &[Measured]) -> String {
 
 /// The twenty questions, with what Bongsu's CPU time is to that of the best peer.
 pub(crate) fn dashboards_table(results: &[Answers]) -> String {
-    let mut text = String::from("| p50 / p95 ms, CPU ms, peak MiB |");
+    let mut text = String::from("| p50 / p95 ms, CPU ms, peak MiB (+ added) |");
     text.extend(results.iter().map(|one| format!(" {} {} |", one.name, one.version)));
     text.push_str(" best peer's CPU / ours |\n|---|---|");
     text.push_str(&"---|".repeat(results.len()));
@@ -104,8 +120,8 @@ pub(crate) fn dashboards_table(results: &[Answers]) -> String {
             let answer = &one.answers[at];
             let other_rows = if answer.rows == ours.rows { String::new() } else { format!(", {} rows", answer.rows) };
             let (p50, p95, cpu) = (answer.p50_ms, answer.p95_ms, answer.cpu_ms);
-            let peak = answer.peak_bytes as f64 / MEBIBYTE;
-            let _ = write!(text, " {p50:.1} / {p95:.1}, {cpu:.1}, {peak:.0}{other_rows} |");
+            let [peak, added] = [answer.peak_bytes, answer.added_bytes].map(|bytes| bytes as f64 / MEBIBYTE);
+            let _ = write!(text, " {p50:.1} / {p95:.1}, {cpu:.1}, {peak:.0} (+{added:.0}){other_rows} |");
         }
         let peers = results[1..].iter().map(|one| one.answers[at].cpu_ms);
         let ratio = peers.fold(f64::INFINITY, f64::min) / ours.cpu_ms.max(0.001);
@@ -116,7 +132,24 @@ pub(crate) fn dashboards_table(results: &[Answers]) -> String {
     if let (Some(least), Some(median)) = (ratios.first(), ratios.get(ratios.len() / 2)) {
         let _ = writeln!(text, "\nOf the ratios the median is {median:.1} and the least {least:.1}.");
     }
+    text.push_str(&memory_verdict(results));
     text
+}
+
+/// For how many questions the first program had, and took, less memory than each of the others.
+fn memory_verdict(results: &[Answers]) -> String {
+    let Some((ours, peers)) = results.split_first().filter(|(_, peers)| !peers.is_empty()) else {
+        return String::new();
+    };
+    let is_least = |at: usize, bytes: fn(&Answered) -> u64| {
+        peers.iter().all(|peer| bytes(&ours.answers[at]) < bytes(&peer.answers[at]))
+    };
+    let count = |bytes| (0..ours.answers.len()).filter(|at| is_least(*at, bytes)).count();
+    let (peak, added) = (count(|answer| answer.peak_bytes), count(|answer| answer.added_bytes));
+    let (name, all) = (ours.name, ours.answers.len());
+    format!(
+        "Peak memory of {name} was below every peer's for {peak} of {all} questions, what a question added for {added}.\n"
+    )
 }
 
 /// Where and when this was measured.
@@ -143,4 +176,51 @@ pub(crate) fn write(page: &Path, part: &str, text: &str) -> anyhow::Result<()> {
     let mut new = String::new();
     write!(new, "{head}{begin}\n{text}{end}{tail}")?;
     fs::write(page, new).with_context(|| format!("cannot write {}", page.display()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn answers(name: &'static str, memory: &[(u64, u64)]) -> Answers {
+        let answered = |(peak_mib, added_mib): &(u64, u64)| Answered {
+            question: "q",
+            rows: 1,
+            p50_ms: 1.0,
+            p95_ms: 2.0,
+            cpu_ms: 3.0,
+            peak_bytes: peak_mib << 20,
+            added_bytes: added_mib << 20,
+        };
+        Answers { name, version: "1".to_owned(), answers: memory.iter().map(answered).collect() }
+    }
+
+    #[test]
+    fn memory_is_told_beside_what_a_question_added() {
+        let results = [
+            answers("ours", &[(50, 2), (60, 10)]),
+            answers("a", &[(70, 5), (70, 10)]),
+            answers("b", &[(90, 3), (61, 20)]),
+        ];
+        let expected = "\
+| p50 / p95 ms, CPU ms, peak MiB (+ added) | ours 1 | a 1 | b 1 | best peer's CPU / ours |
+|---|---|---|---|---|
+| q | 1.0 / 2.0, 3.0, 50 (+2) | 1.0 / 2.0, 3.0, 70 (+5) | 1.0 / 2.0, 3.0, 90 (+3) | 1.0 |
+| q | 1.0 / 2.0, 3.0, 60 (+10) | 1.0 / 2.0, 3.0, 70 (+10) | 1.0 / 2.0, 3.0, 61 (+20) | 1.0 |
+
+Of the ratios the median is 1.0 and the least 1.0.
+Peak memory of ours was below every peer's for 2 of 2 questions, what a question added for 1.
+";
+        assert_eq!(dashboards_table(&results), expected);
+    }
+
+    #[test]
+    fn a_part_of_the_page_is_replaced_and_the_rest_stays() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let page = folder.path().join("page.md");
+        fs::write(&page, "a\n<!-- x:begin -->\nold\n<!-- x:end -->\nb\n").expect("written");
+        write(&page, "x", "new\n").expect("both markers are there");
+        assert_eq!(fs::read_to_string(&page).expect("there"), "a\n<!-- x:begin -->\nnew\n<!-- x:end -->\nb\n");
+        assert!(write(&page, "y", "").is_err());
+    }
 }
