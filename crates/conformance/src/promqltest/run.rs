@@ -124,7 +124,8 @@ fn check_fixed(engine: &TestEngine, storage: &Storage, eval: &Eval, expr: &Expr)
     let query = fixed.to_string();
     let expr = engine.parse(&query).map_err(|error| format!("{query}: {error}"))?;
     for at_ms in at::times_ms(at_ms) {
-        let asked = Eval { query: query.clone(), times: Times::Instant(at_ms), ..eval.clone() };
+        let (times, expected) = (Times::Instant(at_ms), eval.expected.anywhere());
+        let asked = Eval { query: query.clone(), times, expected, ..eval.clone() };
         evaluate(engine, storage, &asked, &expr).map_err(|what| format!("{query} at {at_ms} ms: {what}"))?;
     }
     Ok(())

@@ -86,6 +86,8 @@ pub struct Remarks {
 pub enum Text {
     Any,
     Exactly(String),
+    /// The same, whatever place in the query it points to.
+    Anywhere(String),
     Matching(Box<Regex>),
 }
 
@@ -94,8 +96,36 @@ impl Text {
         match self {
             Self::Any => true,
             Self::Exactly(expected) => expected == text,
+            Self::Anywhere(expected) => expected == without_place(text),
             Self::Matching(regex) => regex.is_match(text),
         }
+    }
+
+    /// What is expected of the same query when it is written differently, so that other places are pointed to.
+    fn anywhere(&self) -> Self {
+        match self {
+            Self::Exactly(text) | Self::Anywhere(text) => Self::Anywhere(without_place(text).to_owned()),
+            Self::Any | Self::Matching(_) => Self::Any,
+        }
+    }
+}
+
+/// A remark without the place that it ends with, such as ` (1:5)`.
+fn without_place(text: &str) -> &str {
+    let place = |place: &str| {
+        place.ends_with(')') && place.trim_end_matches(')').bytes().all(|byte| byte == b':' || byte.is_ascii_digit())
+    };
+    text.rsplit_once(" (").filter(|(_, end)| place(end)).map_or(text, |(start, _)| start)
+}
+
+impl Expected {
+    /// The same, wherever remarks point to.
+    pub fn anywhere(&self) -> Self {
+        let mut expected = self.clone();
+        for remarks in [&mut expected.warnings, &mut expected.infos] {
+            remarks.texts.iter_mut().for_each(|text| *text = text.anywhere());
+        }
+        expected
     }
 }
 
