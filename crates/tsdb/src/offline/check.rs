@@ -10,7 +10,8 @@ use bongsu_log::Position;
 use super::list::{block_files, entries, is_data_dir, tenant_dirs};
 use crate::error::Error;
 use crate::metadata::MetadataMap;
-use crate::record;
+use crate::record::{self, Content};
+use crate::refs::samples::Samples;
 use crate::{exemplars, tombstones};
 
 /// A file that can be checked.
@@ -106,7 +107,11 @@ fn check_log(path: &Path, bytes: &[u8]) -> Vec<String> {
     let start = log_start(path).unwrap_or_default();
     let mut damages = Vec::new();
     let dropped = bongsu_log::scan_bytes(bytes, start, &mut |position, payload| {
-        if let Err(reason) = record::decode(payload) {
+        let checked = record::decode(payload).and_then(|record| match record.content {
+            Content::Samples => Samples::parse(record.body).map(drop),
+            Content::Request(..) => Ok(()),
+        });
+        if let Err(reason) = checked {
             damages.push(format!("record at position {}: {reason}", position.0));
         }
     });
