@@ -98,13 +98,15 @@ async fn clean_tombstones(State(api): State<Arc<Api>>) -> Result<Response, ApiEr
 /// Links all blocks of all tenants into a new directory under `snapshots` of the data directory.
 async fn snapshot(State(api): State<Arc<Api>>, params: Params) -> Result<Response, ApiError> {
     check_enabled(&api)?;
-    let skip_head = match params.text("skip_head") {
-        "" => false,
-        text => parse_bool(text)
-            .map_err(|error| ApiError::bad_parameter("skip_head", format!("unable to parse boolean: {error}")))?,
+    let flag = |name: &'static str| match params.text(name) {
+        "" => Ok(false),
+        text => {
+            parse_bool(text).map_err(|error| ApiError::bad_parameter(name, format!("unable to parse boolean: {error}")))
+        }
     };
+    let (skip_head, end) = (flag("skip_head")?, if flag("backup")? { bongsu_tsdb::BACKUP_END } else { "" });
     let time = jiff::Timestamp::from_millisecond(api.clock.now_ms()).unwrap_or_default();
-    let name = format!("{}-{:016x}", time.strftime("%Y%m%dT%H%M%SZ"), RandomState::new().build_hasher().finish());
+    let name = format!("{}-{:016x}{end}", time.strftime("%Y%m%dT%H%M%SZ"), RandomState::new().build_hasher().finish());
     let (store, dir) = (api.store.clone(), api.store.dir().join("snapshots").join(&name));
     run(move || store.snapshot(&dir, !skip_head)).await?;
     Ok(success(&serde_json::json!({ "name": name }).to_string()))

@@ -1,5 +1,6 @@
 //! The real process ends at named operations of the disk and at random moments, in the middle of pushes, flushes, merges,
-//! deletions, snapshots and starts: what was acked is there afterwards, what was deleted is not, and nothing is made up.
+//! deletions, uploads to a bucket, snapshots and starts: what was acked is there afterwards, what was deleted is not, and
+//! nothing is made up.
 //!
 //! `BONGSU_CRASH_ROUNDS=500` asks for more rounds, `BONGSU_CRASH_SEED` for those of a seed that a failure printed.
 #![allow(clippy::unwrap_used, clippy::print_stdout, reason = "a panic is how a test fails; its output explains it")]
@@ -69,6 +70,8 @@ impl Numbers {
 /// One data directory, what was sent to it, and the moments at which the process ends.
 struct Life {
     dir: tempfile::TempDir,
+    /// Whether all blocks go to a folder as their bucket, and none stays on the disk.
+    has_bucket: bool,
     random: Random,
     base_seconds: i64,
     senders: Vec<Numbers>,
@@ -162,10 +165,19 @@ struct End {
 }
 
 impl Life {
-    fn new(seed: u64) -> Self {
+    fn new(seed: u64, has_bucket: bool) -> Self {
         let base_seconds = SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_secs() as i64 - 100 * 86_400;
+        let dir = tempfile::tempdir().unwrap();
+        if has_bucket {
+            let objects = dir.path().join("objects");
+            std::fs::create_dir(&objects).unwrap();
+            let bucket = format!("bucket: {{url: 'file://{}'}}", objects.display());
+            let store = format!("store:\n  {bucket}\n  local_age: 1d\n  delete_delay: 0s\n");
+            std::fs::write(dir.path().join("bongsu.yml"), store).unwrap();
+        }
         Self {
-            dir: tempfile::tempdir().unwrap(),
+            dir,
+            has_bucket,
             random: Random::new(seed),
             base_seconds,
             senders: STEPS.iter().map(|_| Numbers::default()).collect(),
@@ -180,15 +192,35 @@ impl Life {
 
     fn choose_end(&mut self) -> End {
         let random = &mut self.random;
+        // Uploads begin a second after the start.
+        let most_ms = if self.has_bucket { 3_000 } else { 700 };
         if random.percent(25) {
-            return End { at: None, after: Duration::from_millis(20 + random.below(500)) };
+            return End { at: None, after: Duration::from_millis(20 + random.below(most_ms * 3 / 4)) };
+        }
+        if self.has_bucket && random.percent(60) {
+            // Beside requests to the bucket, before and after them.
+            let operation = random.pick(&["any", "create", "write", "sync", "rename", "remove", "syncdir"]);
+            let path = random.pick(&[".remote", ".remote", ".remote.tmp", ".gone", ".block", "bucket"]);
+            let number = 1 + random.below(if operation == "any" { 40 } else { 12 });
+            let moment = random.pick(&["before", "after", "torn"]);
+            let after = Duration::from_millis(most_ms);
+            return End { at: Some(format!("{operation} {path} {number} {moment}")), after };
         }
         let operation =
             random.pick(&["any", "mkdir", "create", "write", "sync", "rename", "remove", "syncdir", "link"]);
         let path = random.pick(&[".block", ".log", "tombstones", "tenants", "snapshots", "gone", "receipt", "*", "*"]);
         let number = 1 + random.below(if path == "*" { 60 } else { 12 });
         let moment = random.pick(&["before", "after", "torn"]);
-        End { at: Some(format!("{operation} {path} {number} {moment}")), after: Duration::from_millis(700) }
+        End { at: Some(format!("{operation} {path} {number} {moment}")), after: Duration::from_millis(most_ms) }
+    }
+
+    /// Arguments besides those that say where.
+    fn arguments(&self) -> Vec<String> {
+        let mut arguments = vec!["--enable-admin-api".to_owned()];
+        if self.has_bucket {
+            arguments.extend(["--config".to_owned(), self.dir.path().join("bongsu.yml").display().to_string()]);
+        }
+        arguments
     }
 
     /// A process that ends in the middle of work, and one that is asked what it has.
@@ -197,7 +229,7 @@ impl Life {
         let port = free_port().unwrap();
         let address = format!("127.0.0.1:{port}");
         let mut command = Command::new(env!("CARGO_BIN_EXE_bongsu"));
-        command.args(["server", "--enable-admin-api", "--listen", &address, "--data"]).arg(self.data());
+        command.args(["server", "--listen", &address, "--data"]).arg(self.data()).args(self.arguments());
         if let Some(at) = &end.at {
             command.env("BONGSU_CRASH_AT", at);
         }
@@ -233,8 +265,15 @@ impl Life {
         });
     }
 
+    /// Blocks in the bucket.
+    fn objects(&self) -> usize {
+        blocks(&self.dir.path().join("objects"))
+    }
+
     fn check(&mut self, what: &str) {
-        let centre = Centre::start(Path::new(env!("CARGO_BIN_EXE_bongsu")), &self.data(), &[]);
+        let arguments = self.arguments();
+        let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
+        let centre = Centre::start(Path::new(env!("CARGO_BIN_EXE_bongsu")), &self.data(), &arguments);
         let output = centre.process.output();
         assert!(!output.contains("damaged and left out") && !output.contains("make no sense"), "{what}: {output}");
         let streams = self.senders.iter().enumerate().map(|(sender, numbers)| (Stream::of_sender(sender), numbers));
@@ -299,6 +338,15 @@ impl Operator<'_> {
     }
 }
 
+/// Blocks in a folder and those below.
+fn blocks(dir: &Path) -> usize {
+    let Ok(entries) = std::fs::read_dir(dir) else { return 0 };
+    let paths = entries.map(|entry| entry.unwrap().path());
+    paths
+        .map(|path| if path.is_dir() { blocks(&path) } else { usize::from(path.extension() == Some("block".as_ref())) })
+        .sum()
+}
+
 /// Files that are not whole.
 fn halves(dir: &Path) -> Vec<std::path::PathBuf> {
     let mut found = Vec::new();
@@ -314,17 +362,29 @@ fn halves(dir: &Path) -> Vec<std::path::PathBuf> {
 
 #[test]
 fn what_was_acked_is_there_whenever_the_process_ends() {
+    live(false, 12);
+}
+
+/// Blocks go to the bucket and leave the disk; starts find stubs, and merges read from afar.
+#[test]
+fn the_same_with_all_blocks_in_a_bucket() {
+    live(true, 6);
+}
+
+fn live(has_bucket: bool, default_rounds: u64) {
     let seed = setting("BONGSU_CRASH_SEED")
         .unwrap_or_else(|| SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_nanos() as u64 % 1_000_000_007);
     println!("BONGSU_CRASH_SEED={seed}");
-    let rounds = setting("BONGSU_CRASH_ROUNDS").unwrap_or(12);
-    let mut life = Life::new(seed);
+    let rounds = setting("BONGSU_CRASH_ROUNDS").unwrap_or(default_rounds);
+    let mut life = Life::new(seed, has_bucket);
     for round in 0..rounds {
         // Files grow with the rounds, and so does what a check has to read.
         if round % 40 == 39 {
-            life = Life::new(seed.wrapping_add(round));
+            life = Life::new(seed.wrapping_add(round), has_bucket);
         }
         let end = life.round();
-        println!("round {round}: {:?} after {:?}", end.at, life.senders.iter().map(|it| it.next).collect::<Vec<_>>());
+        let sent = life.senders.iter().map(|it| it.next).collect::<Vec<_>>();
+        println!("round {round}: {:?} after {sent:?}, {} objects", end.at, life.objects());
     }
+    assert!(!has_bucket || life.objects() > 0, "nothing was sent to the bucket");
 }

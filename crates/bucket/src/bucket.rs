@@ -33,6 +33,7 @@ pub struct Bucket {
     reads: Health,
     writes: Health,
     counters: Counters,
+    backoff: Duration,
 }
 
 #[derive(Debug, Default)]
@@ -85,7 +86,17 @@ impl Bucket {
             reads: Health::default(),
             writes: Health::default(),
             counters: Counters::default(),
+            backoff: BACKOFF,
         }
+    }
+
+    /// Tries again at once, also what failed a moment ago: for tests in which nothing may hang on the time.
+    #[cfg(feature = "faults")]
+    #[must_use]
+    pub fn without_pauses(mut self) -> Self {
+        (self.reads, self.writes) = (Health::without_pause(), Health::without_pause());
+        self.backoff = Duration::ZERO;
+        self
     }
 
     /// Its URL, for messages.
@@ -226,7 +237,7 @@ impl Bucket {
             }
             let is_last = attempt == ATTEMPTS || health.down(Instant::now()).is_some();
             match outcome {
-                Err(error) if error.is_transient() && !is_last => std::thread::sleep(BACKOFF * attempt),
+                Err(error) if error.is_transient() && !is_last => std::thread::sleep(self.backoff * attempt),
                 outcome => return health.learn(outcome, Instant::now()).map_err(named),
             }
             attempt += 1;

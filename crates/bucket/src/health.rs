@@ -10,8 +10,17 @@ use crate::error::{Error, ErrorKind};
 const PAUSE: Duration = Duration::from_secs(2);
 
 /// See the module's text.
-#[derive(Debug, Default)]
-pub(crate) struct Health(Mutex<Option<Down>>);
+#[derive(Debug)]
+pub(crate) struct Health {
+    pause: Duration,
+    down: Mutex<Option<Down>>,
+}
+
+impl Default for Health {
+    fn default() -> Self {
+        Self { pause: PAUSE, down: Mutex::default() }
+    }
+}
 
 #[derive(Debug)]
 struct Down {
@@ -21,13 +30,19 @@ struct Down {
 }
 
 impl Health {
+    /// One that asks again at once.
+    #[cfg(feature = "faults")]
+    pub(crate) fn without_pause() -> Self {
+        Self { pause: Duration::ZERO, ..Self::default() }
+    }
+
     /// Fails when the bucket was not there a moment ago.
     pub(crate) fn check(&self, now: Instant) -> Result<(), Error> {
-        let mut down = self.0.lock();
+        let mut down = self.down.lock();
         match &mut *down {
             Some(state) if now < state.ask_again => Err(state.told(now)),
             Some(state) => {
-                state.ask_again = now + PAUSE;
+                state.ask_again = now + self.pause;
                 Ok(())
             }
             None => Ok(()),
@@ -36,11 +51,11 @@ impl Health {
 
     /// Takes what came of a call; an error gets the time since when there was no good answer.
     pub(crate) fn learn<T>(&self, outcome: Result<T, Error>, now: Instant) -> Result<T, Error> {
-        let mut down = self.0.lock();
+        let mut down = self.down.lock();
         match outcome {
             Err(error) if matches!(error.kind, ErrorKind::Unavailable | ErrorKind::Denied) => {
                 let since = down.as_ref().map_or(now, |state| state.since);
-                let state = down.insert(Down { since, ask_again: now + PAUSE, error });
+                let state = down.insert(Down { since, ask_again: now + self.pause, error });
                 Err(state.told(now))
             }
             outcome => {
@@ -52,7 +67,7 @@ impl Health {
 
     /// Since when there was no good answer, and why.
     pub(crate) fn down(&self, now: Instant) -> Option<(Duration, String)> {
-        self.0.lock().as_ref().map(|state| (now.saturating_duration_since(state.since), state.error.to_string()))
+        self.down.lock().as_ref().map(|state| (now.saturating_duration_since(state.since), state.error.to_string()))
     }
 }
 

@@ -2,7 +2,7 @@
 //!
 //! ```text
 //! engine (synchronous) ─► Bucket: retries, "unavailable since", counts ─► Backend ─► object_store on a runtime of its own
-//!                                                                            └ Faults (tests): errors, waits, short reads
+//!                                                                            └ Faults, Memory (tests): errors, waits, short reads
 //! ```
 //!
 //! It knows keys and bytes, and nothing of blocks or tenants. It is no file system: an object is put as a whole, read by
@@ -16,6 +16,8 @@ mod error;
 #[cfg(feature = "faults")]
 mod faults;
 mod health;
+#[cfg(feature = "faults")]
+mod memory;
 mod open;
 
 pub use backend::{Backend, Object};
@@ -24,3 +26,5 @@ pub use config::{BucketConfig, Place};
 pub use error::{Error, ErrorKind};
 #[cfg(feature = "faults")]
 pub use faults::{FaultPlan, Faults};
+#[cfg(feature = "faults")]
+pub use memory::Memory;

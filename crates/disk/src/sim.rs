@@ -41,6 +41,8 @@ struct State {
     journal: Journal,
     /// Operations left until the fault.
     fault: Option<(u64, Fault)>,
+    /// Reads left until one fails.
+    read_fault: Option<u64>,
     is_off: bool,
     /// Bytes that all files together may have.
     capacity_bytes: Option<u64>,
@@ -58,6 +60,7 @@ impl SimDisk {
             root: root.to_owned(),
             journal: Journal::default(),
             fault: None,
+            read_fault: None,
             is_off: false,
             capacity_bytes: None,
             operations: 0,
@@ -71,10 +74,16 @@ impl SimDisk {
         self.0.lock().fault = Some((operations, fault));
     }
 
+    /// Lets a read of an open file fail after so many more of them, as a bad sector does. Files that are mapped are not read
+    /// this way.
+    pub fn fail_read_after(&self, reads: u64) {
+        self.0.lock().read_fault = Some(reads);
+    }
+
     /// Nothing goes wrong from now on, but for the power if it is off.
     pub fn heal(&self) {
         let mut state = self.0.lock();
-        (state.fault, state.capacity_bytes) = (None, None);
+        (state.fault, state.read_fault, state.capacity_bytes) = (None, None, None);
     }
 
     /// Leaves room for so many more bytes.
@@ -107,7 +116,7 @@ impl SimDisk {
     /// When the real files cannot be changed.
     pub fn restart(&self, seed: u64) -> io::Result<()> {
         let mut state = self.0.lock();
-        (state.fault, state.capacity_bytes, state.is_off) = (None, None, false);
+        (state.fault, state.read_fault, state.capacity_bytes, state.is_off) = (None, None, None, false);
         state.journal.lose(seed)?;
         let root = state.root.clone();
         state.journal = Journal::default();
@@ -237,6 +246,11 @@ impl DiskFile for SimFile {
     }
 
     fn read_at(&self, offset: u64, into: &mut [u8]) -> io::Result<usize> {
+        match &mut self.disk.0.lock().read_fault {
+            Some(0) => return Err(rustix::io::Errno::IO.into()),
+            Some(left) => *left -= 1,
+            None => {}
+        }
         FileExt::read_at(&self.file, into, offset)
     }
 

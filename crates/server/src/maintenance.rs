@@ -1,5 +1,5 @@
 //! The threads that keep the store in order: one for retention and flushes, which bound memory and disk, one for
-//! merges, which may take minutes, and one for the bucket, which may be slow or away.
+//! merges, which may take minutes, one for the bucket, which may be slow or away, and one that looks at old blocks once.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
@@ -36,6 +36,7 @@ impl Maintenance {
         let (keeper, merger, tender) = (store.clone(), store.clone(), store.clone());
         let mut workers =
             vec![Worker::start("maintenance", keep(keeper))?, Worker::start("merge", move || merger.merge_once())?];
+        workers.push(Worker::start("check", check(store.clone()))?);
         if store.stats().bucket.is_some() {
             workers.push(Worker::start("bucket", move || tender.tend_bucket())?);
         }
@@ -51,6 +52,19 @@ impl Maintenance {
             // A step that panics is caught there.
             let _ = thread.join();
         }
+    }
+}
+
+/// Once, what a start has not looked at.
+fn check(store: Store) -> impl FnMut() -> Result<bool, Error> {
+    let mut is_done = false;
+    move || {
+        if !std::mem::replace(&mut is_done, true) {
+            store.check_indexes(&mut |text| {
+                tracing::error!("damaged, queries that need it fail, see \"bongsu tsdb repair\": {text}");
+            });
+        }
+        Ok(false)
     }
 }
 

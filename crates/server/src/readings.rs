@@ -6,7 +6,7 @@ use bongsu_tsdb::{OpenReport, Stats, Store};
 type Read = fn(&Stats) -> f64;
 
 /// Name, help and value of each metric of the store.
-const METRICS: [(&str, &str, Read); 28] = [
+const METRICS: [(&str, &str, Read); 29] = [
     ("bongsu_store_requests_total", "Pushes taken in, wholly or partly.", |s| s.requests as f64),
     ("bongsu_store_samples_total", "Float samples taken in.", |s| s.samples as f64),
     ("bongsu_store_histograms_total", "Native histograms taken in.", |s| s.histograms as f64),
@@ -34,6 +34,7 @@ const METRICS: [(&str, &str, Read); 28] = [
         s.replica_changes as f64
     }),
     ("bongsu_store_blocks_dropped_total", "Blocks deleted by retention.", |s| s.dropped_blocks as f64),
+    ("bongsu_store_damaged_blocks", "Blocks that are left out, or cannot be read.", |s| s.damaged_blocks as f64),
     ("bongsu_store_log_syncs_total", "Syncs of the write-ahead log.", |s| s.log_syncs as f64),
     ("bongsu_store_tenants", "Tenants with data.", |s| s.tenants as f64),
     ("bongsu_store_head_series", "Series in memory.", |s| s.head_series as f64),

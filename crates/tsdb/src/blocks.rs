@@ -164,6 +164,8 @@ pub(crate) fn open_all(files: &Files, dir: &Path, damaged: &mut Vec<String>) -> 
         }
         names.extend(BlockName::parse(file_name));
     }
+    // The system lists them in any order; what is done with them should not hang on it.
+    names.sort_by_key(|name| (name.last_flush, name.partition, name.first_flush, name.resolution_secs));
     let (mut blocks, mut unopened) = (Vec::new(), Vec::new());
     for name in &names {
         match StoredBlock::open(dir, *name) {

@@ -12,6 +12,7 @@
 
 mod options;
 mod store;
+mod suspicion;
 
 mod batch;
 mod entry;
@@ -63,6 +64,7 @@ pub use options::{Downsampling, DownsamplingLevel, Limits, MergePace, Options, P
 pub use progress::MergeProgress;
 pub use reader::{Counted, HeadStats, Reader};
 pub use record::Protocol;
+pub use snapshot::{BACKUP_END, BackupLock};
 pub use stats::Stats;
 pub use store::{Maintained, OpenReport, Store, Written};
 pub use tier::{BucketOptions, BucketStats};

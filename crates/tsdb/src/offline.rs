@@ -7,6 +7,8 @@ mod check;
 mod list;
 mod repair;
 
+pub(crate) use check::is_sound;
+
 pub use check::{Check, CheckKind, check, checks};
 pub use list::{BlockFile, BlockSpan, block_files, is_data_dir};
 pub use repair::{Fixed, Repair};

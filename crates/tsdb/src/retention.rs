@@ -1,5 +1,6 @@
 //! Retention: blocks go whole, by age and by total size; series that a rule keeps for less leave with a merge.
 
+mod order;
 mod policy;
 pub(crate) mod trim;
 
@@ -62,16 +63,25 @@ impl Inner {
                 tenant_bytes_max: expiry.policy().bytes_max,
             }));
         }
-        // Beyond the size, samples go before their buckets.
-        all.sort_by_key(|one| (one.block.max_time_ms(), one.block.name.resolution_secs));
         let mut sizes = Sizes::of(&all);
+        if all.iter().any(|one| sizes.are_beyond(one, self.options.retention_bytes)) {
+            order::sort(&mut all);
+        }
         let (mut dropped, mut outcome) = (0, Ok(()));
+        let mut kept_back: Vec<Candidate> = Vec::new();
         for one in all {
-            if one.block.max_time_ms() < one.start_ms || sizes.are_beyond(&one, self.options.retention_bytes) {
+            let is_past = one.block.max_time_ms() < one.start_ms;
+            if is_past || sizes.are_beyond(&one, self.options.retention_bytes) {
+                if !is_past && kept_back.iter().any(|other| order::is_written_over(other, &one)) {
+                    continue;
+                }
                 let deleted = one.delete(&self.files);
                 dropped += usize::from(deleted.is_ok());
                 if deleted.is_ok() {
                     sizes.take(&one);
+                }
+                if deleted.is_err() {
+                    kept_back.push(one);
                 }
                 outcome = outcome.and(deleted);
             }

@@ -1,9 +1,12 @@
 //! Snapshots: hard links to what is on disk.
 
+use std::fs::{File, OpenOptions, TryLockError};
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
+
+use bongsu_disk::OsDisk;
 
 use crate::error::Error;
 use crate::files::Files;
@@ -18,14 +21,62 @@ const SMALL_FILES: [&str; 3] = ["tombstones", "metadata", "exemplars"];
 /// Behind the name of a snapshot that is being taken.
 const HALF: &str = ".tmp";
 
-/// Deletes what snapshots of an earlier process left that never got their name.
+/// Behind the name of a snapshot that a backup asked for, and deletes when it is done.
+pub const BACKUP_END: &str = "-backup";
+/// Locked while backups run, in the data directory.
+const BACKUP_LOCK: &str = "backup.lock";
+
+/// Deletes what snapshots of an earlier process left that never got their name, and those of backups that did not end.
 pub(crate) fn sweep(files: &Files, data_dir: &Path) -> Result<(), Error> {
     let dir = data_dir.join("snapshots");
     if !dir.is_dir() {
         return Ok(());
     }
-    let names = files.0.list(&dir).map_err(Error::io("list", &dir))?;
-    names.iter().filter(|name| name.ends_with(HALF)).try_for_each(|name| files.remove_tree(&dir.join(name)))
+    remove_ending(files, &dir, HALF)?;
+    let path = data_dir.join(BACKUP_LOCK);
+    match File::open(&path) {
+        // No backup was ever made.
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
+        file => sweep_backups(files, &dir, &file.map_err(Error::io("open", &path))?),
+    }
+}
+
+/// Unless a backup runs.
+fn sweep_backups(files: &Files, snapshots: &Path, lock: &File) -> Result<(), Error> {
+    match lock.try_lock() {
+        Ok(()) => remove_ending(files, snapshots, BACKUP_END),
+        Err(TryLockError::WouldBlock) => Ok(()),
+        Err(TryLockError::Error(error)) => Err(Error::io("lock", snapshots)(error)),
+    }
+}
+
+fn remove_ending(files: &Files, dir: &Path, end: &str) -> Result<(), Error> {
+    let names = files.0.list(dir).map_err(Error::io("list", dir))?;
+    names.iter().filter(|name| name.ends_with(end)).try_for_each(|name| files.remove_tree(&dir.join(name)))
+}
+
+/// Held by a backup from before it asks for its snapshot until that is deleted. Without it, a snapshot whose name ends with
+/// [`BACKUP_END`] is one of a backup that did not end, and goes with the next start or backup.
+#[derive(Debug)]
+pub struct BackupLock {
+    _file: File,
+}
+
+impl BackupLock {
+    /// Deletes what earlier backups of the data directory left, and takes the lock. Backups may run beside each other.
+    ///
+    /// # Errors
+    /// When the directory cannot be written.
+    pub fn take(data_dir: &Path) -> Result<Self, Error> {
+        let (path, snapshots) = (data_dir.join(BACKUP_LOCK), data_dir.join("snapshots"));
+        let file = OpenOptions::new().write(true).create(true).truncate(false).open(&path);
+        let file = file.map_err(Error::io("open", &path))?;
+        if snapshots.is_dir() {
+            sweep_backups(&Files(Arc::new(OsDisk)), &snapshots, &file)?;
+        }
+        file.lock_shared().map_err(Error::io("lock", &path))?;
+        Ok(Self { _file: file })
+    }
 }
 
 impl Store {

@@ -36,6 +36,7 @@ pub(crate) struct Counters {
     pub(crate) merged_bytes: Counter,
     pub(crate) duplicates: Counter,
     pub(crate) dropped_blocks: Counter,
+    pub(crate) damaged_indexes: Counter,
 }
 
 /// Counts since the store was opened, and what it holds now.
@@ -78,6 +79,8 @@ pub struct Stats {
     pub blocks_met_max: usize,
     /// Blocks deleted by retention.
     pub dropped_blocks: u64,
+    /// Blocks that are damaged: left out since the start, or found so by [`Store::check_indexes`](crate::Store::check_indexes).
+    pub damaged_blocks: u64,
     /// Tenants.
     pub tenants: usize,
     /// Series in memory, those without samples since the last flush included.
@@ -147,6 +150,7 @@ impl Counters {
             merged_bytes: self.merged_bytes.get(),
             duplicates: self.duplicates.get(),
             dropped_blocks: self.dropped_blocks.get(),
+            damaged_blocks: self.damaged_indexes.get(),
             ..Stats::default()
         }
     }

@@ -431,6 +431,7 @@ impl Inner {
             stats.head_bytes += state.head.bytes;
             stats.held_exemplars += tenant.exemplars.lock().len();
             stats.blocks += state.blocks.len();
+            stats.damaged_blocks += tenant.unopened.len() as u64;
             stats.blocks_met_max = stats.blocks_met_max.max(blocks_met_max(&state.blocks));
             let elections = tenant.elections.lock();
             stats.clusters += elections.len();

@@ -40,8 +40,6 @@ use far::Cache;
 pub(crate) use far::Kept;
 pub(crate) use sweep::is_in_bucket;
 
-/// Blocks and small files are sent and looked at so many at a time.
-const PARALLEL: usize = 4;
 /// Small files and what is to be deleted are looked for that often.
 const ROUND: Duration = Duration::from_secs(5);
 
@@ -58,6 +56,8 @@ pub struct BucketOptions {
     pub cache_bytes_max: u64,
     /// What left the store is deleted from the bucket after that long, so that queries that began before can end.
     pub delete_after: Duration,
+    /// Blocks that are sent, or looked at, at the same time, each by a thread; one alone is done by the thread that asks.
+    pub parallel: usize,
 }
 
 impl BucketOptions {
@@ -70,6 +70,7 @@ impl BucketOptions {
             local_bytes_max: None,
             cache_bytes_max: 10 << 30,
             delete_after: Duration::from_secs(180),
+            parallel: 4,
         }
     }
 }
@@ -137,7 +138,18 @@ struct Tending {
     /// The blocks of tenants of which nothing is left to be deleted from the bucket.
     settled: HashMap<TenantId, Arc<Vec<Arc<StoredBlock>>>>,
     /// Small files as they were sent.
-    sent_files: HashMap<(TenantId, &'static str), Option<(SystemTime, u64)>>,
+    sent_files: HashMap<(TenantId, &'static str), SentFile>,
+}
+
+/// A small file as the bucket has it.
+#[derive(Debug)]
+struct SentFile {
+    /// When it was changed, and its bytes; `None`: there is none.
+    stamp: Option<(SystemTime, u64)>,
+    /// Checksum of its content.
+    crc: u32,
+    /// A change after this one has another stamp. The clock of a file system stands still for some milliseconds.
+    is_settled: bool,
 }
 
 impl Tier {
@@ -161,6 +173,11 @@ impl Tier {
 
     fn bucket(&self) -> &Bucket {
         &self.options.bucket
+    }
+
+    /// Blocks that are sent or looked at at a time.
+    fn parallel(&self) -> usize {
+        self.options.parallel.max(1)
     }
 
     fn is_stopped(&self) -> bool {
@@ -275,10 +292,13 @@ impl Inner {
     }
 }
 
-/// Does some work for each of many, [`PARALLEL`] at a time. Returns what came of each, in their order.
-fn in_parallel<T: Sync, R: Send>(all: &[T], work: impl Fn(&T) -> R + Sync) -> Vec<R> {
+/// Does some work for each of many, so many at a time. Returns what came of each, in their order.
+fn in_parallel<T: Sync, R: Send>(parallel: usize, all: &[T], work: impl Fn(&T) -> R + Sync) -> Vec<R> {
+    if parallel < 2 {
+        return all.iter().map(work).collect();
+    }
     let mut done = Vec::with_capacity(all.len());
-    for some in all.chunks(PARALLEL) {
+    for some in all.chunks(parallel) {
         std::thread::scope(|scope| {
             let threads: Vec<_> = some.iter().map(|one| scope.spawn(|| work(one))).collect();
             for thread in threads {

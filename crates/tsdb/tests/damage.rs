@@ -313,3 +313,19 @@ fn a_file_that_cannot_be_read_fails_the_start_as_it_may_be_sound() {
         assert!(error.starts_with("cannot read ") && error.contains(name), "{error}");
     }
 }
+
+#[test]
+fn a_damaged_index_is_told_before_a_query_meets_it() {
+    let mut files = everything();
+    let path = files.keys().find(|path| path.to_string_lossy().ends_with(".block")).unwrap().clone();
+    let bytes = files.get_mut(&path).unwrap();
+    // Sections stand between the pages and the footer.
+    let at = bytes.len() - bongsu_block::FOOTER_BYTES - 20;
+    bytes[at] ^= 1;
+    let opened = open(&files);
+    assert_eq!(opened.report.damaged, Vec::<String>::new(), "a start looks at footers alone");
+    let mut told = Vec::new();
+    opened.store.check_indexes(&mut |text| told.push(text.to_owned()));
+    assert!(told.len() == 1 && told[0].contains(path.file_name().unwrap().to_str().unwrap()), "{told:?}");
+    assert_eq!(opened.store.stats().damaged_blocks, 1);
+}

@@ -4,6 +4,8 @@
 
 mod common;
 
+use std::sync::atomic::{AtomicU64, Ordering};
+
 use bongsu_model::Matcher;
 use bongsu_tsdb::{Options, RejectReason, RetentionRule, TenantRetention};
 use common::{HOUR_MS, START_MS, TestStore, labels, tenant};
@@ -88,4 +90,33 @@ fn tenants_have_their_own_time_and_size() {
     assert_eq!([samples("a"), samples("short"), samples("small")], [2, 0, 0]);
     let error = store.write("short", &[(labels("m"), vec![(START_MS, 1.0)])]).unwrap().rejected.unwrap();
     assert_eq!(error.reason, RejectReason::SampleTooOld);
+}
+
+/// What a store may have after its next start.
+static BYTES_MAX: AtomicU64 = AtomicU64::new(u64::MAX);
+
+#[test]
+fn beyond_the_size_a_value_that_was_overwritten_goes_before_the_one_in_its_place() {
+    let mut store = TestStore::with(|options| {
+        options.retention_ms = 30 * DAY_MS;
+        options.retention_bytes = Some(BYTES_MAX.load(Ordering::Relaxed));
+    });
+    let day: Vec<_> = (0..24).map(|hour| (START_MS + hour * HOUR_MS, hour as f64)).collect();
+    store.put("m job=a", &day);
+    store.clock.advance_ms(2 * DAY_MS);
+    store.flush().unwrap();
+    store.merge().unwrap();
+    store.put("m job=a", &[(START_MS + HOUR_MS, 100.0)]);
+    store.flush().unwrap();
+    store.put("m job=a", &[(START_MS + 2 * DAY_MS, 200.0)]);
+    store.flush().unwrap();
+    assert_eq!(store.stats().blocks, 3);
+
+    BYTES_MAX.store(store.stats().block_bytes - 1, Ordering::Relaxed);
+    store.kill_and_reopen();
+    assert_eq!(store.enforce_retention().unwrap(), 1, "one is enough");
+    assert_eq!(store.get("m job=a"), "3600000:100 172800000:200", "the day goes, though it has newer samples");
+    BYTES_MAX.store(0, Ordering::Relaxed);
+    store.kill_and_reopen();
+    assert_eq!((store.enforce_retention().unwrap(), store.get("m job=a")), (2, String::new()));
 }

@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use bongsu_backup::{Folder, Section, manifests};
-use bongsu_tsdb::offline;
+use bongsu_tsdb::{BACKUP_END, BackupLock, offline};
 
 use super::progress;
 use super::snapshot::{ask, make, time_name};
@@ -17,9 +17,12 @@ const SECTIONS: [(&str, &str, bool); 2] = [("samples", "tenants", true), ("recei
 
 #[expect(clippy::print_stdout, reason = "the result of the command")]
 pub(super) fn run(args: &BackupArgs) -> anyhow::Result<()> {
+    anyhow::ensure!(offline::is_data_dir(&args.data), "{} is no data directory", args.data.display());
+    // Before the snapshot is made: whenever this process ends, the next backup or start of the centre deletes it.
+    let _lock = BackupLock::take(&args.data)?;
     let snapshot = Snapshot(match &args.url {
-        Some(url) => args.data.join("snapshots").join(ask(url)?),
-        None => make(&args.data)?,
+        Some(url) => args.data.join("snapshots").join(ask(url, true)?),
+        None => make(&args.data, BACKUP_END)?,
     });
     anyhow::ensure!(
         snapshot.0.is_dir(),

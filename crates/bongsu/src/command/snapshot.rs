@@ -11,15 +11,15 @@ use crate::cli::SnapshotArgs;
 #[expect(clippy::print_stdout, reason = "the result of the command")]
 pub(super) fn run(args: &SnapshotArgs) -> anyhow::Result<()> {
     match &args.url {
-        Some(url) => println!("{}", ask(url)?),
-        None => println!("{}", make(&args.data)?.display()),
+        Some(url) => println!("{}", ask(url, false)?),
+        None => println!("{}", make(&args.data, "")?.display()),
     }
     Ok(())
 }
 
-/// Asks a running centre. Returns the name of the directory below `snapshots` of its data directory.
-pub(super) fn ask(url: &str) -> anyhow::Result<String> {
-    let url = format!("{}/api/v1/admin/tsdb/snapshot", url.trim_end_matches('/'));
+/// Asks a running centre, for one that goes when a backup is done or for one that stays. Returns the name of the directory below `snapshots` of its data directory.
+pub(super) fn ask(url: &str, for_backup: bool) -> anyhow::Result<String> {
+    let url = format!("{}/api/v1/admin/tsdb/snapshot?backup={for_backup}", url.trim_end_matches('/'));
     // A flush of much memory to a slow disk comes first.
     let timeout = std::time::Duration::from_secs(3600);
     let options = bongsu_net::ClientOptions { timeout, ..bongsu_net::ClientOptions::default() };
@@ -39,8 +39,8 @@ pub(super) fn ask(url: &str) -> anyhow::Result<String> {
     Ok(name.to_owned())
 }
 
-/// Takes the data directory and makes a snapshot below it; returns where.
-pub(super) fn make(data: &Path) -> anyhow::Result<PathBuf> {
+/// Takes the data directory and makes a snapshot below it, whose name ends so; returns where.
+pub(super) fn make(data: &Path, end: &str) -> anyhow::Result<PathBuf> {
     anyhow::ensure!(bongsu_tsdb::offline::is_data_dir(data), "{} is no data directory", data.display());
     // Nothing is too old to be backed up.
     let options = Options { retention_ms: i64::MAX, ..Options::new(data) };
@@ -49,7 +49,7 @@ pub(super) fn make(data: &Path) -> anyhow::Result<PathBuf> {
     for damaged in &report.damaged {
         tracing::warn!("damaged and left out: {damaged}");
     }
-    let dir = data.join("snapshots").join(time_name());
+    let dir = data.join("snapshots").join(time_name() + end);
     store.snapshot(&dir, true)?;
     Ok(dir)
 }

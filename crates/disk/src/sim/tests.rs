@@ -98,6 +98,14 @@ fn faults_come_when_they_are_told_to() {
     disk.remove(&dir.path().join("a")).unwrap();
     write_file(&disk, &dir.path().join("b"), b"1234").unwrap();
     disk.heal();
+    let (file, mut bytes) = (disk.open(&dir.path().join("b")).unwrap(), [0; 4]);
+    disk.fail_read_after(1);
+    assert_eq!(file.read_at(0, &mut bytes).unwrap(), 4);
+    let unreadable = file.read_at(0, &mut bytes).unwrap_err();
+    assert!(unreadable.to_string().contains("Input/output error"), "{unreadable}");
+    assert!(file.read_at(0, &mut bytes).is_err(), "a bad sector stays bad");
+    disk.heal();
+    assert_eq!((file.read_at(0, &mut bytes).unwrap(), bytes), (4, *b"1234"));
     disk.fail_after(1, Fault::Error);
     let made = dir.path().join("d");
     assert!(disk.create_dir_all(&made).is_err() && !made.exists(), "what is not durable is not there");

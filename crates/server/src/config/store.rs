@@ -52,11 +52,11 @@ impl StoreConfig {
         let Some(config) = &self.bucket else { return Ok(None) };
         let bucket = std::sync::Arc::new(bongsu_bucket::Bucket::open(config)?);
         Ok(Some(bongsu_tsdb::BucketOptions {
-            bucket,
             local_age_ms: Some(self.local_age.as_ms()),
             local_bytes_max: self.local_size.map(ByteSize::as_bytes),
             cache_bytes_max: self.cache_size.as_bytes(),
             delete_after: self.delete_delay.as_std(),
+            ..bongsu_tsdb::BucketOptions::new(bucket)
         }))
     }
 }

@@ -88,7 +88,7 @@ impl Inner {
             }
             tending.sent_files.retain(|(id, _), _| *id != tenant);
             // What is not empty, or cannot be removed now, is looked at again.
-            let _ = std::fs::remove_dir(dir.join(&name));
+            let _ = self.files.0.remove_dir(&dir.join(&name));
         }
         Ok(())
     }

@@ -22,6 +22,7 @@ use super::stub::{GONE, STUB, State, Stub};
 use super::{Tier, block_key, in_parallel, key};
 use crate::blocks::BlockName;
 use crate::error::Error;
+use crate::offline::is_sound;
 use crate::store::Inner;
 use crate::tenant::Tenant;
 
@@ -30,14 +31,20 @@ pub(super) const OWNER_CHECK: Duration = Duration::from_secs(60);
 /// The object with the owner's mark, and the file with the directory's own.
 const OWNER: &str = "owner";
 pub(super) const OWNER_FILE: &str = "bucket";
+/// In that file, while the directory takes in what the bucket has.
+const JOINING: &str = "joining ";
+/// Where a tenant's directory is made; it moves to its place when it has all small files.
+const JOINING_DIR: &str = "joining";
+/// Bytes that are not what they were may have been damaged on their way.
+const ATTEMPTS: u32 = 3;
 const MARK_BYTES_MAX: u64 = 1024;
 /// A small file of a tenant has at most so many bytes; see the files' own bounds.
 const SMALL_FILE_BYTES_MAX: u64 = 256 << 20;
 
 impl Tier {
-    /// Whether the directory has ever been the owner of this bucket.
+    /// Whether the directory has ever taken in what this bucket has.
     fn has_joined_before(&self) -> Result<bool, Error> {
-        Ok(self.own_mark()?.is_some())
+        Ok(self.own_mark()?.is_some_and(|mark| mark.is_joined))
     }
 
     fn mark_path(&self) -> PathBuf {
@@ -45,12 +52,12 @@ impl Tier {
     }
 
     /// The directory's mark; it holds for the bucket that it names.
-    fn own_mark(&self) -> Result<Option<String>, Error> {
+    fn own_mark(&self) -> Result<Option<Mark>, Error> {
         match std::fs::read_to_string(self.mark_path()) {
             Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
             Err(error) => Err(Error::io("read", &self.mark_path())(error)),
-            Ok(text) => match text.trim_end().split_once(' ') {
-                Some((mark, name)) if name == self.bucket().name() => Ok(Some(mark.to_owned())),
+            Ok(text) => match Mark::parse(text.trim_end()) {
+                Some((mark, name)) if name == self.bucket().name() => Ok(Some(mark)),
                 _ => Err(self.refuse(&format!(
                     "{} says that this data directory belongs to another bucket: {}; blocks may be only there",
                     self.mark_path().display(),
@@ -72,7 +79,7 @@ impl Tier {
     /// Fails when the bucket is not this directory's any more.
     pub(super) fn check_owner(&self) -> Result<(), Error> {
         let (own, owner) = (self.own_mark()?, self.owner()?);
-        if own.is_some() && own == owner {
+        if own.is_some() && own.map(|mark| mark.text) == owner {
             return Ok(());
         }
         self.is_joined.store(false, Ordering::Relaxed);
@@ -90,13 +97,43 @@ impl Tier {
         }
         if has_objects && !is_empty {
             return Err(self.refuse(
-                "it has blocks of another data directory, and this one has blocks, too; use another prefix, or an empty data \
+                "it has blocks of another data directory, and this one has tenants of its own; use another prefix, or an empty data \
                  directory, which takes over what is there",
             ));
         }
-        let mark = format!("{:016x}", RandomState::new().build_hasher().finish());
-        self.bucket().put(OWNER, mark.as_bytes())?;
-        self.files.write_file(&self.mark_path(), format!("{mark} {}\n", self.bucket().name()).as_bytes())
+        let mark = Mark { text: format!("{:016x}", RandomState::new().build_hasher().finish()), is_joined: false };
+        self.bucket().put(OWNER, mark.text.as_bytes())?;
+        self.write_mark(&mark)
+    }
+
+    fn write_mark(&self, mark: &Mark) -> Result<(), Error> {
+        let joining = if mark.is_joined { "" } else { JOINING };
+        let text = format!("{} {joining}{}\n", mark.text, self.bucket().name());
+        self.files.write_file(&self.mark_path(), text.as_bytes())
+    }
+
+    /// What the bucket has is known here. A start before that, as after a crash, does not go on without the bucket.
+    fn note_joined(&self) -> Result<(), Error> {
+        match self.own_mark()? {
+            Some(mark) if !mark.is_joined => self.write_mark(&Mark { is_joined: true, ..mark }),
+            _ => Ok(()),
+        }
+    }
+}
+
+/// What a data directory says of its bucket.
+struct Mark {
+    text: String,
+    /// All that the bucket had was taken in.
+    is_joined: bool,
+}
+
+impl Mark {
+    /// The mark, and the name of the bucket.
+    fn parse(text: &str) -> Option<(Self, &str)> {
+        let (mark, rest) = text.split_once(' ')?;
+        let name = rest.strip_prefix(JOINING);
+        Some((Self { text: mark.to_owned(), is_joined: name.is_none() }, name.unwrap_or(rest)))
     }
 }
 
@@ -117,7 +154,7 @@ impl Inner {
     /// Makes sure that the bucket is this store's, and adds what only the bucket has.
     pub(super) fn join_bucket(&self, tier: &Tier) -> Result<(), Error> {
         let objects: Vec<Object> = tier.bucket().list()?;
-        let is_empty = self.tenants.all().iter().all(|tenant| tenant.state.read().blocks.is_empty());
+        let is_empty = self.tenants.all().is_empty();
         tier.take_over(is_empty, objects.iter().any(|object| object.key != OWNER))?;
         let mut by_tenant: BTreeMap<TenantId, Vec<(BlockName, u64)>> = BTreeMap::new();
         for object in &objects {
@@ -136,6 +173,7 @@ impl Inner {
             let listed = by_tenant.get(&tenant.id).map_or(&[][..], Vec::as_slice);
             self.doubt(&tenant, |name| listed.iter().find(|(other, _)| *other == name).map(|(_, bytes)| *bytes));
         }
+        tier.note_joined()?;
         tier.is_joined.store(true, Ordering::Relaxed);
         Ok(())
     }
@@ -151,11 +189,23 @@ impl Inner {
             known.extend(names_with_end(&tenant.dir, end)?.iter().map(ToString::to_string));
         }
         let unknown: Vec<_> = listed.iter().filter(|(name, _)| !known.contains(&name.to_string())).collect();
-        let stubs = in_parallel(&unknown, |(name, size_bytes)| read_stub(tier, &tenant, *name, *size_bytes));
+        let stubs =
+            in_parallel(tier.parallel(), &unknown, |(name, size_bytes)| read_stub(tier, &tenant, *name, *size_bytes));
         let mut found = Vec::new();
         for ((name, _), stub) in unknown.iter().zip(stubs) {
-            match self.take_in(&tenant, *name, stub?) {
-                Ok(block) => found.push(block),
+            let stub = stub?;
+            let mut block = self.open_far(&tenant, *name, &stub);
+            for _ in 1..ATTEMPTS {
+                if matches!(block, Err(Error::Block(_))) {
+                    let again = read_stub(tier, &tenant, *name, stub.size_bytes)?;
+                    block = self.open_far(&tenant, *name, &again);
+                }
+            }
+            match block {
+                Ok(block) => {
+                    Stub::of(&block.block, State::Copied).write(&self.files, &block.path)?;
+                    found.push(block);
+                }
                 // Damaged there, or of a later version: it takes no part.
                 Err(Error::Block(_)) => self.leave_alone(&tenant, *name),
                 Err(error) => return Err(error),
@@ -164,25 +214,36 @@ impl Inner {
         self.add_blocks(&tenant, found)
     }
 
-    fn take_in(&self, tenant: &Tenant, name: BlockName, stub: Stub) -> Result<Arc<crate::blocks::StoredBlock>, Error> {
-        let block = self.open_far(tenant, name, &stub)?;
-        stub.write(&self.files, &tenant.dir.join(name.to_string()))?;
-        Ok(block)
-    }
-
     /// The tenant; of one that the disk has nothing of, the small files come first.
     fn open_from_bucket(&self, tier: &Tier, id: &TenantId) -> Result<Arc<Tenant>, Error> {
         let dir = self.options.dir.join("tenants").join(id.as_str());
         if !dir.is_dir() && self.tenants.get(id).is_none() {
-            self.files.create_dir_all(&dir)?;
+            // All of them or none: without its deletions what they deleted would be back.
+            let half = self.options.dir.join(JOINING_DIR);
+            self.files.remove_tree(&half)?;
+            self.files.create_dir_all(&half)?;
             for file in SMALL_FILES {
-                if let Some(content) = tier.bucket().get(&key(id, file), SMALL_FILE_BYTES_MAX)? {
-                    self.files.write_file(&dir.join(file), &content)?;
+                if let Some(content) = read_small_file(tier, id, file)? {
+                    self.files.write_file(&half.join(file), &content)?;
                 }
             }
+            self.files.rename(&half, &dir)?;
+            self.files.sync_dir(&self.options.dir.join("tenants"))?;
         }
         Ok(self.tenants.open(id, self.options.limits_of(id), &mut Vec::new())?.0)
     }
+}
+
+/// A small file, read again when it came damaged. One that is damaged in the bucket is taken as it is, and told.
+fn read_small_file(tier: &Tier, id: &TenantId, file: &str) -> Result<Option<Vec<u8>>, Error> {
+    let read = || tier.bucket().get(&key(id, file), SMALL_FILE_BYTES_MAX);
+    let mut content = read()?;
+    for _ in 1..ATTEMPTS {
+        if content.as_deref().is_some_and(|content| !is_sound(file, content)) {
+            content = read()?;
+        }
+    }
+    Ok(content.map(|content| content.to_vec()))
 }
 
 /// What the end of an object says of its block.

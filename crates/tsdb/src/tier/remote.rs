@@ -43,6 +43,8 @@ pub(super) fn names_with_end(dir: &Path, end: &str) -> Result<Vec<BlockName>, Er
         let name = file_name.to_str().and_then(|name| name.strip_suffix(end)).and_then(BlockName::parse);
         names.extend(name);
     }
+    // The system lists them in any order; what is done with them should not hang on it.
+    names.sort_by_key(|name| (name.last_flush, name.partition, name.first_flush, name.resolution_secs));
     Ok(names)
 }
 

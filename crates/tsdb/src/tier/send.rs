@@ -4,9 +4,10 @@ use std::fs;
 use std::io;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
+use std::time::Duration;
 
 use super::stub::{State, Stub};
-use super::{PARALLEL, Tending, Tier, block_key, in_parallel, key};
+use super::{SentFile, Tending, Tier, block_key, in_parallel, key};
 use crate::blocks::StoredBlock;
 use crate::error::Error;
 use crate::store::Inner;
@@ -15,6 +16,8 @@ use crate::tenant::Tenant;
 /// What a tenant has besides blocks.
 pub(super) const SMALL_FILES: [&str; 3] = [TOMBSTONES, "metadata", "exemplars"];
 const TOMBSTONES: &str = "tombstones";
+/// Two changes of a file that lie further apart have different times.
+const SETTLES_AFTER: Duration = Duration::from_secs(2);
 
 /// A block on its way.
 pub(super) type Pending = (Arc<Tenant>, Arc<StoredBlock>);
@@ -38,13 +41,13 @@ impl Inner {
         tending: &mut Tending,
         mut pending: Vec<Pending>,
     ) -> Result<bool, Error> {
-        let has_more = pending.len() > PARALLEL;
+        let has_more = pending.len() > tier.parallel();
         let first = tending.passed_over % pending.len().max(1);
         pending.rotate_left(first);
-        pending.truncate(PARALLEL);
-        let sent = in_parallel(&pending, |(tenant, block)| self.send_block(tier, tenant, block));
+        pending.truncate(tier.parallel());
+        let sent = in_parallel(tier.parallel(), &pending, |(tenant, block)| self.send_block(tier, tenant, block));
         let outcome = sent.into_iter().fold(Ok(()), Result::and);
-        tending.passed_over = if outcome.is_ok() { 0 } else { first + PARALLEL };
+        tending.passed_over = if outcome.is_ok() { 0 } else { first + tier.parallel() };
         outcome.map(|()| has_more && !tier.is_stopped())
     }
 
@@ -102,7 +105,7 @@ impl Inner {
 
     fn send_file(&self, tier: &Tier, tending: &mut Tending, tenant: &Tenant, file: &'static str) -> Result<(), Error> {
         let path = tenant.dir.join(file);
-        let now = match fs::metadata(&path) {
+        let stamp = match fs::metadata(&path) {
             Err(error) if error.kind() == io::ErrorKind::NotFound => None,
             meta => {
                 let meta = meta.map_err(Error::io("look at", &path))?;
@@ -111,10 +114,11 @@ impl Inner {
         };
         let place = (tenant.id.clone(), file);
         let sent = tending.sent_files.get(&place);
-        if sent == Some(&now) || (sent.is_none() && now.is_none() && file != TOMBSTONES) {
+        let is_known = sent.is_some_and(|sent| sent.is_settled && sent.stamp == stamp);
+        if is_known || (sent.is_none() && stamp.is_none() && file != TOMBSTONES) {
             return Ok(());
         }
-        let content = match now {
+        let content = match stamp {
             Some(_) => Some(fs::read(&path).map_err(Error::io("read", &path))?),
             None => None,
         };
@@ -123,11 +127,15 @@ impl Inner {
         if file == TOMBSTONES && !blocks.iter().all(|block| block.is_in_bucket()) {
             return Ok(());
         }
-        match content {
-            Some(content) => tier.bucket().put(&key(&tenant.id, file), &content)?,
-            None => tier.bucket().delete(&key(&tenant.id, file))?,
+        let crc = content.as_deref().map_or(0, crc32c::crc32c);
+        if sent.is_none_or(|sent| (sent.stamp.is_some(), sent.crc) != (stamp.is_some(), crc)) {
+            match content {
+                Some(content) => tier.bucket().put(&key(&tenant.id, file), &content)?,
+                None => tier.bucket().delete(&key(&tenant.id, file))?,
+            }
         }
-        tending.sent_files.insert(place, now);
+        let is_settled = stamp.is_none_or(|(changed, _)| changed.elapsed().is_ok_and(|age| age > SETTLES_AFTER));
+        tending.sent_files.insert(place, SentFile { stamp, crc, is_settled });
         Ok(())
     }
 }

@@ -2,11 +2,12 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-/// Tenant, series and time.
+/// Tenant, series and time. Exemplars and metadata have numbers of series for themselves: see [`crate::content`].
 pub type Place = (&'static str, u8, i64);
 
-/// A value, or nothing. Every value is written once, so that it tells who wrote it.
-pub type Content = Option<u64>;
+/// A text that stands for what is there, or nothing. But for stale markers each is written once, so that it tells who wrote
+/// it.
+pub type Content = Option<String>;
 
 /// All places that were ever written to.
 #[derive(Default)]
@@ -30,13 +31,13 @@ impl Default for Cell {
 }
 
 impl Expected {
-    pub fn write(&mut self, place: Place, value: u64, is_acked: bool) {
+    pub fn write(&mut self, place: Place, content: String, is_acked: bool) {
         let cell = self.cells.entry(place).or_default();
         if is_acked {
             cell.allowed.clear();
         }
-        cell.allowed.insert(Some(value));
-        cell.history.insert(Some(value));
+        cell.allowed.insert(Some(content.clone()));
+        cell.history.insert(Some(content));
         cell.pinned = None;
     }
 
@@ -68,16 +69,16 @@ impl Expected {
 
     /// Holds what was read against what is allowed.
     #[track_caller]
-    pub fn check(&mut self, found: &BTreeMap<Place, u64>, cutoff_ms: i64, when: &str) {
+    pub fn check(&mut self, found: &BTreeMap<Place, String>, cutoff_ms: i64, when: &str) {
         for place in found.keys() {
             assert!(self.cells.contains_key(place), "{place:?} was never written, {when}");
             assert!(place.2 >= cutoff_ms, "{place:?} is past its time, {when}");
         }
         for (place, cell) in self.cells.iter_mut().filter(|(place, _)| place.2 >= cutoff_ms) {
-            let content = found.get(place).copied();
+            let content = found.get(place).cloned();
             assert!(cell.allowed.contains(&content), "{place:?} has {content:?}, not {:?}, {when}", cell.allowed);
-            let pinned = *cell.pinned.get_or_insert(content);
-            assert_eq!(pinned, content, "{place:?} changed by itself, {when}");
+            let pinned = cell.pinned.get_or_insert_with(|| content.clone());
+            assert_eq!(*pinned, content, "{place:?} changed by itself, {when}");
         }
     }
 }

@@ -1,36 +1,39 @@
 //! One life of a store: random steps, and what goes wrong meanwhile.
 
-use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::Arc;
 
 use bongsu_disk::{Fault, SimDisk};
-use bongsu_model::{Clock, Labels, ManualClock, MatchOp, Matcher, Sample, SampleBuffer, Selection, Source};
+use bongsu_model::{Clock, ManualClock, MatchOp, Matcher};
 use bongsu_tsdb::{Options, Protocol, Store, WriteErrorKind, Written};
-use bongsu_wire::remote_write::WriteRequestBuilder;
 use rand::rngs::StdRng;
 use rand::{Rng, SeedableRng};
 
 use crate::common::{HOUR_MS, START_MS, body, tenant};
+use crate::content::{Request, SERIES, cutoff_ms, found};
 use crate::expected::{Expected, Place};
+use crate::objects::{Objects, Outage};
 
-const TENANTS: [&str; 2] = ["a", "b"];
-const SERIES: u8 = 6;
-const MINUTE_MS: i64 = 60_000;
-const RETENTION_MS: i64 = 240 * HOUR_MS;
+pub const TENANTS: [&str; 2] = ["a", "b"];
+pub const MINUTE_MS: i64 = 60_000;
+pub const RETENTION_MS: i64 = 240 * HOUR_MS;
 
 /// See the module's text.
 pub struct Life {
     random: StdRng,
     dir: tempfile::TempDir,
     disk: SimDisk,
+    first_disk_operations: Option<u64>,
     clock: Arc<ManualClock>,
+    /// Objects that other machines have had before.
+    objects: Option<Objects>,
     store: Option<Store>,
     expected: Expected,
     /// The next value to write.
     value: u64,
     /// What goes wrong now.
     trouble: Trouble,
+    outage: Outage,
     /// Since the last start operations failed for no reason, which may have been those that tidy up.
     had_errors: bool,
     /// The deletion of a tenant was interrupted and is not finished.
@@ -50,21 +53,36 @@ enum Trouble {
     Error,
     /// The power goes some time.
     PowerCut,
+    /// A part of the log cannot be read some time.
+    Unreadable,
 }
 
 impl Life {
     pub fn new(seed: u64) -> Self {
+        Self::begin(StdRng::seed_from_u64(seed), None)
+    }
+
+    pub fn with_bucket(seed: u64) -> Self {
+        let mut random = StdRng::seed_from_u64(seed);
+        let objects = Objects::new(&mut random);
+        Self::begin(random, Some(objects))
+    }
+
+    fn begin(random: StdRng, objects: Option<Objects>) -> Self {
         let dir = tempfile::tempdir().unwrap();
         let disk = SimDisk::new(dir.path()).unwrap();
         let mut life = Self {
-            random: StdRng::seed_from_u64(seed),
+            random,
             dir,
             disk,
+            first_disk_operations: None,
             clock: Arc::new(ManualClock::new(START_MS)),
+            objects,
             store: None,
             expected: Expected::default(),
             value: 0,
             trouble: Trouble::None,
+            outage: Outage::None,
             had_errors: false,
             is_leaving: false,
             trouble_left: 0,
@@ -74,8 +92,9 @@ impl Life {
         life
     }
 
+    /// Of the first machine.
     pub fn operations(&self) -> u64 {
-        self.disk.operations()
+        self.first_disk_operations.unwrap_or_else(|| self.disk.operations())
     }
 
     pub fn cut_power_after(&mut self, operations: u64) {
@@ -91,6 +110,7 @@ impl Life {
             }
             self.act("write", |life| life.write(1, hour));
             self.act("flush", Life::flush);
+            self.act("tend", Life::tend);
             self.clock.advance_ms(HOUR_MS);
         }
         self.act("merge", Life::merge);
@@ -100,15 +120,18 @@ impl Life {
         self.clock.advance_ms(3 * HOUR_MS);
         self.act("clean", Life::clean);
         self.act("merge", Life::merge);
+        self.act("tend", Life::tend);
         self.act("delete", |life| life.delete(1, 0, 0..600));
         self.act("clean", Life::clean);
         self.act("write", |life| life.write(1, 3));
         self.act("delete tenant", |life| life.delete_tenant(1));
         self.act("write", |life| life.write(1, 4));
+        self.act("tend", Life::tend);
         self.clock.advance_ms(RETENTION_MS - 4 * HOUR_MS);
         self.act("write", |life| life.write(0, 200 * 60));
         self.act("maintain", Life::maintain);
         self.act("merge", Life::merge);
+        self.act("tend", Life::tend);
         self.act("restart", Life::close);
     }
 
@@ -116,6 +139,13 @@ impl Life {
     pub fn step(&mut self) {
         self.change_trouble();
         match self.random.random_range(0..100) {
+            0..10 if self.objects.is_some() => {
+                if self.random.random_ratio(1, 6) {
+                    self.act("take over", Life::take_over);
+                } else {
+                    self.act("tend", Life::tend);
+                }
+            }
             0..45 => {
                 let minute = self.random_minute();
                 let tenant = usize::from(self.random.random_ratio(1, 4));
@@ -153,14 +183,20 @@ impl Life {
     pub fn end(&mut self) {
         self.last_step = "end".to_owned();
         self.recover();
-        self.heal();
+        self.heal_all();
         self.check();
         self.act("maintain", Life::maintain);
         (0..2).for_each(|tenant| self.act("write", |life| life.write(tenant, 1)));
         self.act("flush", Life::flush);
         self.act("merge", Life::merge);
         self.act("clean", Life::clean);
+        self.act("tend", Life::tend);
         self.act("kill", Life::kill);
+        self.act("take over", Life::take_over);
+        if let Some(objects) = &self.objects {
+            let objects = objects.block_keys();
+            assert_eq!(objects.len(), self.store().stats().blocks, "{objects:?}");
+        }
     }
 
     /// A minute from the start of the story: most of them lie near the clock.
@@ -173,7 +209,14 @@ impl Life {
         }
     }
 
+    fn change_outage(&mut self) {
+        let Some(objects) = self.objects.as_ref().filter(|_| self.random.random_ratio(1, 4)) else { return };
+        self.outage = Outage::random(&mut self.random);
+        objects.suffer(self.outage, &mut self.random);
+    }
+
     fn change_trouble(&mut self) {
+        self.change_outage();
         self.trouble_left = self.trouble_left.saturating_sub(1);
         if self.trouble_left > 0 {
             return;
@@ -194,6 +237,10 @@ impl Life {
                 self.disk.fail_after(self.random.random_range(0..80), Fault::PowerCut);
                 Trouble::PowerCut
             }
+            4 => {
+                self.disk.fail_read_after(self.random.random_range(0..8));
+                Trouble::Unreadable
+            }
             _ => Trouble::None,
         };
     }
@@ -203,9 +250,16 @@ impl Life {
         self.trouble = Trouble::None;
     }
 
+    /// The bucket, too.
+    fn heal_all(&mut self) {
+        self.heal();
+        self.objects.iter().for_each(Objects::heal);
+        self.outage = Outage::None;
+    }
+
     /// Does something, starts again if the power has gone, and looks at everything.
     fn act(&mut self, what: &str, action: impl FnOnce(&mut Self)) {
-        self.last_step = format!("{what} with {:?}", self.trouble);
+        self.last_step = format!("{what} with {:?}, {:?}", self.trouble, self.outage);
         if std::env::var_os("BONGSU_SIM_TRACE").is_some() {
             println!("{:>10} min: {}", (self.clock.now_ms() - START_MS) / MINUTE_MS, self.last_step);
         }
@@ -226,7 +280,7 @@ impl Life {
                     self.trouble = Trouble::PowerCut;
                 }
             } else {
-                self.heal();
+                self.heal_all();
             }
             self.open();
         }
@@ -235,7 +289,7 @@ impl Life {
     /// Opens the store, which only fails when something is wrong with the disk.
     fn open(&mut self) {
         self.expected.restart();
-        match Store::open(options(self.dir.path(), &self.disk, &self.clock)) {
+        match Store::open(self.options()) {
             Ok((store, report)) => {
                 assert_eq!(
                     (report.damaged.as_slice(), report.unusable_records),
@@ -246,8 +300,22 @@ impl Life {
                 self.store = Some(store);
                 self.had_errors = self.trouble == Trouble::Error;
             }
-            Err(error) => assert!(self.trouble != Trouble::None || self.disk.is_off(), "{error}, {}", self.last_step),
+            Err(error) => {
+                assert!(self.is_troubled(), "{error}, {}", self.last_step);
+                let is_read = error.to_string().contains("Input/output error");
+                assert!(!is_read || error.to_string().contains(".log"), "names no file: {error}");
+            }
         }
+    }
+
+    fn is_troubled(&self) -> bool {
+        self.trouble != Trouble::None || self.disk.is_off() || !self.outage.is_harmless()
+    }
+
+    fn options(&self) -> Options {
+        let mut options = options(self.dir.path(), &self.disk, &self.clock);
+        options.bucket = self.objects.as_ref().map(Objects::options);
+        options
     }
 
     fn store(&self) -> &Store {
@@ -262,43 +330,33 @@ impl Life {
             }
             // Maintenance ends a deletion that was interrupted; until then writes are refused.
             let is_leaving = self.is_leaving && error.to_string().ends_with("is being deleted");
-            let is_troubled = self.trouble != Trouble::None || self.disk.is_off() || is_leaving;
-            assert!(is_troubled, "{error}, {}", self.last_step);
-            if self.trouble == Trouble::Full && !is_leaving && !self.disk.is_off() {
+            let is_excused = is_leaving || self.is_cache_full(error);
+            assert!(self.is_troubled() || is_excused, "{error}, {}", self.last_step);
+            let is_full = self.trouble == Trouble::Full && self.outage.is_harmless();
+            if is_full && !is_excused && !self.disk.is_off() {
                 assert!(error.to_string().contains("No space left on device"), "{error}");
             }
         }
         outcome.is_ok()
     }
 
+    /// A small cache has no room for everything at once.
+    fn is_cache_full(&self, error: &impl std::fmt::Display) -> bool {
+        self.objects.is_some()
+            && error.to_string().contains("the cache is full with what is being read of bucket objects")
+    }
+
     fn write(&mut self, tenant_number: usize, minute: i64) {
         let tenant_name = TENANTS[tenant_number];
-        let cutoff_ms = self.clock.now_ms() - RETENTION_MS;
-        let (mut request, mut places) = (WriteRequestBuilder::new(), Vec::new());
-        // One sample of each, as of a scrape, goes to the log in another way than several.
-        let steps_max = if self.random.random_ratio(2, 3) { 2 } else { 5 };
-        for series in 0..SERIES {
-            if self.random.random_ratio(1, 2) {
-                continue;
-            }
-            let mut samples = Vec::new();
-            for step in 0..self.random.random_range(1..steps_max) {
-                self.value += 1;
-                let timestamp_ms = START_MS + (minute + step) * MINUTE_MS;
-                samples.push(Sample { timestamp_ms, value: self.value as f64 });
-                if timestamp_ms >= cutoff_ms {
-                    places.push(((tenant_name, series, timestamp_ms), self.value));
-                }
-            }
-            request.push_series(&labels(series), &samples);
-        }
-        let written = self.store().write(&tenant(tenant_name), Protocol::RemoteWrite1, &body(&request));
+        let cutoff_ms = cutoff_ms(self.clock.now_ms());
+        let request = Request::random(&mut self.random, &mut self.value, tenant_name, minute, cutoff_ms);
+        let written = self.store().write(&tenant(tenant_name), Protocol::RemoteWrite1, &body(&request.builder));
         let outcome = written.and_then(Written::wait);
         if let Err(error) = &outcome {
             assert_eq!(error.kind, WriteErrorKind::Unavailable, "{error}");
         }
         let is_acked = self.succeeds(outcome);
-        places.into_iter().for_each(|(place, value)| self.expected.write(place, value, is_acked));
+        request.said.into_iter().for_each(|(place, content)| self.expected.write(place, content, is_acked));
     }
 
     fn delete(&mut self, tenant_number: usize, series: u8, minutes: std::ops::Range<i64>) {
@@ -335,6 +393,34 @@ impl Life {
         self.is_leaving &= !self.succeeds(outcome);
     }
 
+    fn tend(&mut self) {
+        let outcome = self.store().sync_bucket();
+        self.succeeds(outcome);
+    }
+
+    /// The machine burns down once the bucket has everything, and a new one takes over.
+    fn take_over(&mut self) {
+        if self.objects.is_none() || self.is_leaving {
+            return;
+        }
+        let flushed = self.store().flush();
+        let sent = self.store().sync_bucket();
+        if !(self.succeeds(flushed) && self.succeeds(sent)) {
+            return;
+        }
+        self.store = None;
+        self.first_disk_operations = Some(self.operations());
+        self.dir = tempfile::tempdir().unwrap();
+        self.disk = SimDisk::new(self.dir.path()).unwrap();
+        if self.random.random_ratio(1, 3) {
+            self.disk.fail_after(self.random.random_range(0..40), Fault::PowerCut);
+            self.trouble = Trouble::PowerCut;
+        } else {
+            self.trouble = Trouble::None;
+        }
+        self.open();
+    }
+
     fn clean(&mut self) {
         let outcome = self.store().clean_tombstones();
         self.succeeds(outcome);
@@ -346,10 +432,18 @@ impl Life {
         let target = self.dir.path().join("snapshots").join(self.value.to_string());
         let outcome = self.store().snapshot(&target, true);
         if self.succeeds(outcome) {
+            if self.store().stats().bucket.is_some_and(|bucket| bucket.remote_blocks > 0) {
+                // Those are no part of it.
+                return;
+            }
             let disk = SimDisk::new(&target).unwrap();
             let (copy, report) = Store::open(options(&target, &disk, &self.clock)).unwrap();
             assert_eq!(report.damaged, Vec::<String>::new());
-            assert_eq!(found(&copy), found(self.store()), "a snapshot has other samples than its store");
+            assert_eq!(
+                found(&copy).unwrap(),
+                found(self.store()).unwrap(),
+                "a snapshot has other samples than its store"
+            );
         }
     }
 
@@ -368,10 +462,16 @@ impl Life {
     /// Reads everything.
     #[track_caller]
     fn check(&mut self) {
-        let cutoff_ms = self.clock.now_ms() - RETENTION_MS;
+        let cutoff_ms = cutoff_ms(self.clock.now_ms());
         self.expected.expire(cutoff_ms);
-        let found = found(self.store());
-        self.expected.check(&found, cutoff_ms, &format!("after {}", self.last_step));
+        match found(self.store()) {
+            Ok(found) => self.expected.check(&found, cutoff_ms, &format!("after {}", self.last_step)),
+            Err(error) => {
+                let text = error.to_string();
+                assert!(!self.outage.is_harmless() || self.is_cache_full(&text), "{text}, after {}", self.last_step);
+                assert!(text.contains(".block"), "names no file: {text}");
+            }
+        }
         if !self.had_errors {
             let halves = halves(self.dir.path());
             assert!(halves.is_empty(), "{halves:?} stay behind after {}", self.last_step);
@@ -388,29 +488,6 @@ fn options(dir: &Path, disk: &SimDisk, clock: &Arc<ManualClock>) -> Options {
     // Several segments between two flushes.
     options.log.segment_bytes_max = 600;
     options
-}
-
-fn labels(series: u8) -> Labels {
-    Labels::from_pairs([("__name__", "m".to_owned()), ("series", series.to_string())])
-}
-
-/// All that the tenants have.
-fn found(store: &Store) -> BTreeMap<Place, u64> {
-    let mut found = BTreeMap::new();
-    for tenant_name in TENANTS {
-        let selection = Selection { matchers: Vec::new(), start_ms: i64::MIN, end_ms: i64::MAX, series_max: 1000 };
-        let reader = store.reader(&tenant(tenant_name));
-        let set = reader.select(&selection).unwrap();
-        for place in 0..set.len() {
-            let mut buffer = SampleBuffer::default();
-            set.read(place, &mut buffer).unwrap();
-            let series = set.labels(place).unwrap().get("series").unwrap().parse().unwrap();
-            for (time_ms, value) in buffer.timestamps_ms.iter().zip(&buffer.values) {
-                found.insert((tenant_name, series, *time_ms), *value as u64);
-            }
-        }
-    }
-    found
 }
 
 /// Files that are not whole.
