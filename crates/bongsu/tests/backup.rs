@@ -84,7 +84,7 @@ fn a_backup_of_a_running_centre_is_incremental_and_comes_back_whole() {
     // What a backup left that was killed goes with the next one, or with the next start.
     let left = f.path("data/snapshots/20260101T000000Z-0123456789abcdef-backup");
     let stays = f.path("data/snapshots/20260101T000000Z-0123456789abcdef");
-    [&left, &stays].map(|dir| fs::create_dir_all(dir.join("tenants")).unwrap());
+    [&left, &stays].iter().for_each(|dir| fs::create_dir_all(dir.join("tenants")).unwrap());
     backup(&[]);
     assert!(!left.exists() && stays.exists(), "one was asked for by a person");
     fs::create_dir_all(left.join("tenants")).unwrap();

@@ -253,8 +253,10 @@ impl Inner {
             return sent;
         }
         tending.next_round = Some(now + ROUND);
+        // Before the files of a new tenant of the same name are sent.
+        let gone = self.sweep_tenants(tier, tending);
         let files = self.send_files(tier, tending);
-        let swept = self.sweep_bucket(tier, tending).and_then(|()| self.sweep_tenants(tier, tending));
+        let swept = self.sweep_bucket(tier, tending).and(gone);
         let dropped = self.drop_copies(tier);
         sent.and(files).and(swept).and(dropped).map(|()| false)
     }

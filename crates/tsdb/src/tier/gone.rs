@@ -83,10 +83,10 @@ impl Inner {
                 self.files.remove(&dir.join(&name).join(format!("{block}{GONE}")))?;
             }
             // Those of a new tenant take their place.
+            tending.sent_files.retain(|(id, _), _| *id != tenant);
             for file in SMALL_FILES {
                 tier.bucket().delete(&key(&tenant, file))?;
             }
-            tending.sent_files.retain(|(id, _), _| *id != tenant);
             // What is not empty, or cannot be removed now, is looked at again.
             let _ = self.files.0.remove_dir(&dir.join(&name));
         }
