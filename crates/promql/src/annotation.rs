@@ -77,7 +77,7 @@ const ANNOTATIONS_MAX: usize = 1_000;
 #[derive(Debug, Default)]
 pub(crate) struct Annotations {
     all: Mutex<HashSet<Annotation>>,
-    /// By metric; of several places the last one stays, as of all remarks that begin alike.
+    /// By metric.
     monotonicity: Mutex<HashMap<String, ForcedSamples>>,
 }
 
@@ -163,18 +163,16 @@ impl Annotations {
         self.info(span, format!("{text} {metric:?}"));
     }
 
-    /// One remark for all steps and histograms of a name at one place.
+    /// One remark for all steps and histograms of a name, with the first of the places.
     pub(crate) fn forced_monotonicity(&self, span: Span, metric: &str, time_ms: i64, forced: Forced) {
         let mut all = self.monotonicity.lock();
         if all.len() >= ANNOTATIONS_MAX {
             return;
         }
-        let new = || ForcedSamples { span, first_ms: time_ms, last_ms: time_ms, forced, count: 0 };
-        let known = all.entry(metric.to_owned()).or_insert_with(new);
-        if evaluated(known.span) < evaluated(span) {
-            *known = new();
-        } else if known.span != span {
-            return;
+        let new = ForcedSamples { span, first_ms: time_ms, last_ms: time_ms, forced, count: 0 };
+        let known = all.entry(metric.to_owned()).or_insert(new);
+        if evaluated(span) < evaluated(known.span) {
+            known.span = span;
         }
         known.first_ms = known.first_ms.min(time_ms);
         known.last_ms = known.last_ms.max(time_ms);
