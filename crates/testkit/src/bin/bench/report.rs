@@ -136,19 +136,21 @@ pub(crate) fn dashboards_table(results: &[Answers]) -> String {
     text
 }
 
-/// For how many questions the first program had, and took, less memory than each of the others.
+/// For how many questions the first program had less memory than each of the others, and took no more of it.
 fn memory_verdict(results: &[Answers]) -> String {
     let Some((ours, peers)) = results.split_first().filter(|(_, peers)| !peers.is_empty()) else {
         return String::new();
     };
-    let is_least = |at: usize, bytes: fn(&Answered) -> u64| {
-        peers.iter().all(|peer| bytes(&ours.answers[at]) < bytes(&peer.answers[at]))
+    let count = |is_good: fn(&Answered, &Answered) -> bool| {
+        let good = |at: &usize| peers.iter().all(|peer| is_good(&ours.answers[*at], &peer.answers[*at]));
+        (0..ours.answers.len()).filter(good).count()
     };
-    let count = |bytes| (0..ours.answers.len()).filter(|at| is_least(*at, bytes)).count();
-    let (peak, added) = (count(|answer| answer.peak_bytes), count(|answer| answer.added_bytes));
+    let peak = count(|ours, peer| ours.peak_bytes < peer.peak_bytes);
+    // In whole MiB, as they stand in the table: most questions add next to nothing.
+    let added = count(|ours, peer| (ours.added_bytes + (1 << 19)) >> 20 <= (peer.added_bytes + (1 << 19)) >> 20);
     let (name, all) = (ours.name, ours.answers.len());
     format!(
-        "Peak memory of {name} was below every peer's for {peak} of {all} questions, what a question added for {added}.\n"
+        "Peak memory of {name} was below every peer's for {peak} of {all} questions; a question added no more for {added}.\n"
     )
 }
 
@@ -198,18 +200,18 @@ mod tests {
     #[test]
     fn memory_is_told_beside_what_a_question_added() {
         let results = [
-            answers("ours", &[(50, 2), (60, 10)]),
+            answers("ours", &[(50, 3), (60, 11)]),
             answers("a", &[(70, 5), (70, 10)]),
             answers("b", &[(90, 3), (61, 20)]),
         ];
         let expected = "\
 | p50 / p95 ms, CPU ms, peak MiB (+ added) | ours 1 | a 1 | b 1 | best peer's CPU / ours |
 |---|---|---|---|---|
-| q | 1.0 / 2.0, 3.0, 50 (+2) | 1.0 / 2.0, 3.0, 70 (+5) | 1.0 / 2.0, 3.0, 90 (+3) | 1.0 |
-| q | 1.0 / 2.0, 3.0, 60 (+10) | 1.0 / 2.0, 3.0, 70 (+10) | 1.0 / 2.0, 3.0, 61 (+20) | 1.0 |
+| q | 1.0 / 2.0, 3.0, 50 (+3) | 1.0 / 2.0, 3.0, 70 (+5) | 1.0 / 2.0, 3.0, 90 (+3) | 1.0 |
+| q | 1.0 / 2.0, 3.0, 60 (+11) | 1.0 / 2.0, 3.0, 70 (+10) | 1.0 / 2.0, 3.0, 61 (+20) | 1.0 |
 
 Of the ratios the median is 1.0 and the least 1.0.
-Peak memory of ours was below every peer's for 2 of 2 questions, what a question added for 1.
+Peak memory of ours was below every peer's for 2 of 2 questions; a question added no more for 1.
 ";
         assert_eq!(dashboards_table(&results), expected);
     }
