@@ -36,7 +36,7 @@ const JOINING: &str = "joining ";
 /// Where a tenant's directory is made; it moves to its place when it has all small files.
 const JOINING_DIR: &str = "joining";
 /// Bytes that are not what they were may have been damaged on their way.
-const ATTEMPTS: u32 = 3;
+const ATTEMPTS: u32 = 4;
 const MARK_BYTES_MAX: u64 = 1024;
 /// A small file of a tenant has at most so many bytes; see the files' own bounds.
 const SMALL_FILE_BYTES_MAX: u64 = 256 << 20;
@@ -189,21 +189,16 @@ impl Inner {
             known.extend(names_with_end(&tenant.dir, end)?.iter().map(ToString::to_string));
         }
         let unknown: Vec<_> = listed.iter().filter(|(name, _)| !known.contains(&name.to_string())).collect();
-        let stubs =
-            in_parallel(tier.parallel(), &unknown, |(name, size_bytes)| read_stub(tier, &tenant, *name, *size_bytes));
+        let stubs = in_parallel(tier.parallel(), &unknown, |(name, size_bytes)| {
+            let is_sound = |stub: &Stub| self.open_far(&tenant, *name, stub).is_ok();
+            read_until_sound(|| read_stub(tier, &tenant, *name, *size_bytes), is_sound)
+        });
         let mut found = Vec::new();
         for ((name, _), stub) in unknown.iter().zip(stubs) {
             let stub = stub?;
-            let mut block = self.open_far(&tenant, *name, &stub);
-            for _ in 1..ATTEMPTS {
-                if matches!(block, Err(Error::Block(_))) {
-                    let again = read_stub(tier, &tenant, *name, stub.size_bytes)?;
-                    block = self.open_far(&tenant, *name, &again);
-                }
-            }
-            match block {
+            match self.open_far(&tenant, *name, &stub) {
                 Ok(block) => {
-                    Stub::of(&block.block, State::Copied).write(&self.files, &block.path)?;
+                    stub.write(&self.files, &block.path)?;
                     found.push(block);
                 }
                 // Damaged there, or of a later version: it takes no part.
@@ -234,16 +229,33 @@ impl Inner {
     }
 }
 
-/// A small file, read again when it came damaged. One that is damaged in the bucket is taken as it is, and told.
-fn read_small_file(tier: &Tier, id: &TenantId, file: &str) -> Result<Option<Vec<u8>>, Error> {
-    let read = || tier.bucket().get(&key(id, file), SMALL_FILE_BYTES_MAX);
-    let mut content = read()?;
+/// Reads something again when it came damaged. What is damaged in the bucket comes the same way twice, and is taken as it is.
+fn read_until_sound<T: PartialEq>(
+    read: impl Fn() -> Result<T, Error>,
+    is_sound: impl Fn(&T) -> bool,
+) -> Result<T, Error> {
+    let mut last = read()?;
     for _ in 1..ATTEMPTS {
-        if content.as_deref().is_some_and(|content| !is_sound(file, content)) {
-            content = read()?;
+        if is_sound(&last) {
+            return Ok(last);
         }
+        let again = read()?;
+        if again == last {
+            return Ok(last);
+        }
+        last = again;
     }
-    Ok(content.map(|content| content.to_vec()))
+    if is_sound(&last) {
+        return Ok(last);
+    }
+    let text = "what is read from the bucket is damaged, each time in another way";
+    Err(bongsu_bucket::Error::new(bongsu_bucket::ErrorKind::Corrupt, text).into())
+}
+
+/// A small file; when it is damaged in the bucket, who opens it tells.
+fn read_small_file(tier: &Tier, id: &TenantId, file: &str) -> Result<Option<Vec<u8>>, Error> {
+    let read = || Ok(tier.bucket().get(&key(id, file), SMALL_FILE_BYTES_MAX)?.map(|content| content.to_vec()));
+    read_until_sound(read, |content| content.as_deref().is_none_or(|content| is_sound(file, content)))
 }
 
 /// What the end of an object says of its block.

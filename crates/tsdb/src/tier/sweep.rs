@@ -61,12 +61,20 @@ impl Inner {
 
     fn sweep_block(&self, tier: &Tier, tenant: &Tenant, name: BlockName) -> Result<(), Error> {
         let path = tenant.dir.join(name.to_string());
-        let blocks = Arc::clone(&tenant.state.read().blocks);
         let remove = || self.files.remove(&stub::gone_path(&path));
-        if blocks.iter().any(|block| block.name == name) {
+        // Not while one is on its way out.
+        let leaving = self.leaving.lock();
+        let blocks = Arc::clone(&tenant.state.read().blocks);
+        if let Some(block) = blocks.iter().find(|block| block.name == name) {
+            if block.far.is_some() && !stub::path(&path).exists() {
+                // It could not leave, as with an error of the disk: nothing else says that it is there.
+                self.files.rename(&stub::gone_path(&path), &stub::path(&path))?;
+                return self.files.sync_dir(&tenant.dir);
+            }
             // It is back, under the same name: the object is, or will be, that of the new one.
             return remove();
         }
+        drop(leaving);
         // What a merged block stands for is needed until the bucket has that one.
         let is_needed = |block: &StoredBlock| block.name.covers(&name) && !block.is_in_bucket();
         if blocks.iter().any(|block| is_needed(block)) || !is_old(&stub::gone_path(&path), tier) {

@@ -257,12 +257,17 @@ impl Life {
         self.outage = Outage::None;
     }
 
+    /// With `BONGSU_SIM_TRACE`, says what happens when.
+    fn trace(&self, what: &str) {
+        if std::env::var_os("BONGSU_SIM_TRACE").is_some() {
+            println!("{:>10} min: {what}", (self.clock.now_ms() - START_MS) / MINUTE_MS);
+        }
+    }
+
     /// Does something, starts again if the power has gone, and looks at everything.
     fn act(&mut self, what: &str, action: impl FnOnce(&mut Self)) {
         self.last_step = format!("{what} with {:?}, {:?}", self.trouble, self.outage);
-        if std::env::var_os("BONGSU_SIM_TRACE").is_some() {
-            println!("{:>10} min: {}", (self.clock.now_ms() - START_MS) / MINUTE_MS, self.last_step);
-        }
+        self.trace(&self.last_step);
         action(self);
         self.recover();
         self.check();
@@ -325,9 +330,7 @@ impl Life {
     /// Whether something was done. It fails when something is wrong only.
     fn succeeds<T, E: std::fmt::Display>(&self, outcome: Result<T, E>) -> bool {
         if let Err(error) = &outcome {
-            if std::env::var_os("BONGSU_SIM_TRACE").is_some() {
-                println!("{:>15} {error}", "");
-            }
+            self.trace(&format!("    {error}"));
             // Maintenance ends a deletion that was interrupted; until then writes are refused.
             let is_leaving = self.is_leaving && error.to_string().ends_with("is being deleted");
             let is_excused = is_leaving || self.is_cache_full(error);
@@ -363,6 +366,7 @@ impl Life {
         let tenant_name = TENANTS[tenant_number];
         let (start_ms, end_ms) = (START_MS + minutes.start * MINUTE_MS, START_MS + minutes.end * MINUTE_MS);
         let matcher = Matcher::new("series", MatchOp::Equal, series.to_string()).unwrap();
+        self.trace(&format!("    {series} of {tenant_name}, minutes {minutes:?}"));
         let outcome = self.store().delete_series(&tenant(tenant_name), &[matcher], start_ms, end_ms);
         let is_acked = self.succeeds(outcome);
         let is_hit =
