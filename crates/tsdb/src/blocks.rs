@@ -125,8 +125,7 @@ impl StoredBlock {
 
     /// Deletes the file, and sees to it that the bucket's copy goes; those who read it go on.
     pub(crate) fn delete(&self, files: &Files) -> Result<(), Error> {
-        tier::stub::mark_gone(files, &self.path)?;
-        files.remove(&self.path)
+        tier::stub::leave(files, &self.path, || files.remove(&self.path))
     }
 }
 

@@ -94,12 +94,19 @@ fn with_end(block: &Path, end: &str) -> PathBuf {
     path.into()
 }
 
-/// Notes that a block leaves the store for good: what the bucket has of it is to be deleted, also after a crash.
-pub(crate) fn mark_gone(files: &Files, block: &Path) -> Result<(), Error> {
+/// Notes that a block leaves the store for good: what the bucket has of it is to be deleted, also after a crash. Then lets it
+/// leave; when that fails, the block is still there, and so is its stub.
+pub(crate) fn leave(files: &Files, block: &Path, leave: impl FnOnce() -> Result<(), Error>) -> Result<(), Error> {
     match files.0.rename(&path(block), &gone_path(block)) {
-        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => leave(),
         Err(error) => Err(Error::io("rename", &path(block))(error)),
-        Ok(()) => block.parent().map_or(Ok(()), |dir| files.sync_dir(dir)),
+        Ok(()) => {
+            let noted = block.parent().map_or(Ok(()), |dir| files.sync_dir(dir));
+            noted.and_then(|()| leave()).inspect_err(|_| {
+                // If this fails, too, the sweep finds it.
+                let _ = files.0.rename(&gone_path(block), &path(block));
+            })
+        }
     }
 }
 

@@ -53,7 +53,7 @@ impl Inner {
             let path = tenant.dir.join(name.to_string());
             let is_unreadable = tier.unreadable.lock().contains(&block_key(&tenant.id, *name));
             if !is_unreadable && Stub::read(&path).is_some() {
-                stub::mark_gone(&self.files, &path)?;
+                stub::leave(&self.files, &path, || Ok(()))?;
             }
         }
         Ok(())
