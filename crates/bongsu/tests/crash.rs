@@ -274,6 +274,9 @@ impl Life {
         let arguments = self.arguments();
         let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
         let centre = Centre::start(Path::new(env!("CARGO_BIN_EXE_bongsu")), &self.data(), &arguments);
+        // At once: its first merge begins after a second.
+        let halves = halves(&self.data());
+        assert!(halves.is_empty(), "{what}: {halves:?} are left");
         let output = centre.process.output();
         assert!(!output.contains("damaged and left out") && !output.contains("make no sense"), "{what}: {output}");
         let streams = self.senders.iter().enumerate().map(|(sender, numbers)| (Stream::of_sender(sender), numbers));
@@ -282,8 +285,6 @@ impl Life {
             let found = stream.read(&centre.url, self.base_seconds, numbers.next);
             numbers.check(&found, &format!("{} {} after {what}", stream.name, stream.sender));
         }
-        let halves = halves(&self.data());
-        assert!(halves.is_empty(), "{what}: {halves:?} are left");
     }
 }
 
