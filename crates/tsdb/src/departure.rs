@@ -121,8 +121,11 @@ impl Inner {
         }
         let Some(receipt) = begun? else { return Ok(None) };
         let finished = self.finish_departures()?;
-        let is_this = |one: &&Receipt| one.tenant == receipt.tenant && one.log_position == receipt.log_position;
-        Ok(Some(finished.iter().find(is_this).cloned().unwrap_or(receipt)))
+        let is_this = |one: &Receipt| one.tenant == receipt.tenant && one.log_position == receipt.log_position;
+        let finished = finished.into_iter().find(is_this);
+        // Maintenance may have been first.
+        let kept = || Receipt::decode(&fs::read(self.options.dir.join(RECEIPTS).join(receipt.name())).ok()?).ok();
+        Ok(Some(finished.or_else(kept).unwrap_or(receipt)))
     }
 
     /// Waits for flush and merge (which gives up when it is this tenant's), so that nobody else has the tenant's files in hand.
@@ -198,6 +201,7 @@ impl Inner {
 
     /// Does what is left of deletions under way; returns the receipts of those that are done now.
     pub(crate) fn finish_departures(&self) -> Result<Vec<Receipt>, Error> {
+        let _departing = self.departing.lock();
         let mut under_way = self.departures.lock().clone();
         let mut receipts = Vec::new();
         for departure in &mut under_way {

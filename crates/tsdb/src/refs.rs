@@ -10,6 +10,8 @@
 
 pub(crate) mod samples;
 
+use std::collections::BTreeMap;
+
 use bongsu_log::{Era, Position};
 
 use crate::batch::Batch;
@@ -120,5 +122,33 @@ impl KnownRefs {
     fn get(&self, generation: u64, number: u32) -> Option<u32> {
         let series = self.series.get(number as usize).copied().filter(|_| generation == self.generation);
         series.filter(|series| *series != NO_SLOT)
+    }
+}
+
+/// Samples whose refs nobody knows, by generation.
+#[derive(Debug, Default)]
+pub(crate) struct LostRefs(BTreeMap<u64, Lost>);
+
+#[derive(Clone, Copy, Debug, Default)]
+struct Lost {
+    records: u64,
+    samples: usize,
+}
+
+impl LostRefs {
+    /// So many samples of one record.
+    pub(crate) fn add(&mut self, generation: u64, samples: usize) {
+        let lost = self.0.entry(generation).or_default();
+        lost.records += 1;
+        lost.samples += samples;
+    }
+
+    /// In how many records something is missing, and how to say that. What began before the log does is not missed: a flush has
+    /// written all that to blocks, and a crash kept the last of it from being cut away.
+    pub(crate) fn missed(&self, log_start: Position) -> Option<(u64, String)> {
+        let missed = self.0.range(log_start.0..).map(|(_, lost)| *lost);
+        let all = missed.reduce(|a, b| Lost { records: a.records + b.records, samples: a.samples + b.samples })?;
+        let Lost { records, samples } = all;
+        Some((records, format!("records that say of which series {samples} samples in {records} others are, are lost")))
     }
 }

@@ -20,7 +20,7 @@ use crate::files::Files;
 use crate::options::Options;
 use crate::record::{self, Content, Record};
 use crate::refs::samples::Samples;
-use crate::refs::{KnownRefs, RefRange};
+use crate::refs::{KnownRefs, LostRefs, RefRange};
 use crate::store::OpenReport;
 use crate::tenants::Tenants;
 
@@ -66,6 +66,9 @@ pub(crate) fn open_log(options: &Options, files: &Files, tenants: &Tenants) -> R
         report.replayed_samples = applied.report.replayed_samples;
         report.unusable_records += applied.report.unusable_records;
         report.damaged.extend(applied.report.damaged);
+        if let Some((records, reason)) = applied.lost_refs.missed(log.start()) {
+            report.leave_out(records, &reason);
+        }
         Ok(Replayed { log, report, departures: departures.unwrap_or_default(), last_flush: applied.last_flush })
     })
 }
@@ -124,7 +127,7 @@ impl<'a> Records<'a> {
         match self.task(position, bytes) {
             // That nobody takes it any more is told when the other thread is joined.
             Ok(task) => task.into_iter().for_each(|task| _ = self.to_apply.send(task)),
-            Err(reason) => self.report.leave_out(&reason),
+            Err(reason) => self.report.leave_out(1, &reason),
         }
     }
 
@@ -155,6 +158,7 @@ struct Applier<'a> {
     options: &'a Options,
     tenants: &'a Tenants,
     refs: HashMap<TenantId, KnownRefs>,
+    lost_refs: LostRefs,
     report: OpenReport,
     last_flush: Option<u64>,
     failure: Option<Error>,
@@ -162,8 +166,8 @@ struct Applier<'a> {
 
 impl<'a> Applier<'a> {
     fn new(options: &'a Options, tenants: &'a Tenants) -> Self {
-        let (refs, report) = (HashMap::new(), OpenReport::default());
-        Self { options, tenants, refs, report, last_flush: None, failure: None }
+        let (refs, lost_refs, report) = (HashMap::new(), LostRefs::default(), OpenReport::default());
+        Self { options, tenants, refs, lost_refs, report, last_flush: None, failure: None }
     }
 
     /// Goes on until there are no more.
@@ -172,7 +176,7 @@ impl<'a> Applier<'a> {
             if self.failure.is_none() {
                 match self.apply(&mut task) {
                     Ok(None) => {}
-                    Ok(Some(reason)) => self.report.leave_out(&reason),
+                    Ok(Some(reason)) => self.report.leave_out(1, &reason),
                     Err(error) => self.failure = Some(error),
                 }
             }
@@ -198,9 +202,9 @@ impl<'a> Applier<'a> {
                 tenant.resolve(batch, None, &mut Rejections::default());
                 range.map_or(Ok(()), |range| refs.take(range, batch))
             }
-            TaskContent::Samples(body) => Samples::parse(body).and_then(|samples| match samples.fill(refs, batch) {
-                0 => Ok(()),
-                unknown => Err(format!("the record that says which series {unknown} of its samples are of is lost")),
+            TaskContent::Samples(body) => Samples::parse(body).map(|samples| match samples.fill(refs, batch) {
+                0 => {}
+                unknown => self.lost_refs.add(samples.generation, unknown),
             }),
         };
         let applied = tenant.apply(batch, *received_ms, limits);
@@ -210,9 +214,9 @@ impl<'a> Applier<'a> {
 }
 
 impl OpenReport {
-    /// Counts a record of which not all could be used.
-    fn leave_out(&mut self, reason: &str) {
-        self.unusable_records += 1;
+    /// Counts records of which not all could be used.
+    fn leave_out(&mut self, records: u64, reason: &str) {
+        self.unusable_records += records;
         if self.damaged.len() < REPORTED_MAX {
             self.damaged.push(format!("log record: {reason}"));
         }

@@ -62,6 +62,8 @@ pub(crate) struct Inner {
     pub(crate) deleting: Mutex<()>,
     /// Deletions of tenants that are not done.
     pub(crate) departures: Mutex<Vec<Departure>>,
+    /// Held by the one who finishes them.
+    pub(crate) departing: Mutex<()>,
     /// No merge goes on.
     pub(crate) merges_stopped: AtomicBool,
     pub(crate) counters: Counters,
@@ -173,6 +175,7 @@ impl Store {
             leaving: Mutex::new(()),
             deleting: Mutex::new(()),
             departures: Mutex::new(departures),
+            departing: Mutex::new(()),
             merges_stopped: AtomicBool::new(false),
             counters: Counters::default(),
             tier,

@@ -46,6 +46,23 @@ fn a_crash_before_the_log_is_truncated_doubles_nothing() {
 }
 
 #[test]
+fn a_crash_while_the_log_is_truncated_leaves_records_that_nobody_misses() {
+    let mut store = TestStore::with(|options| options.log.segment_bytes_max = 1);
+    store.put("m", &[(START_MS, 1.0)]);
+    let with_labels: Vec<_> = files(&store.dir.path().join("log")).into_keys().collect();
+    store.put("m", &[(START_MS + 1, 2.0)]);
+    let mut log = files(&store.dir.path().join("log"));
+    log.retain(|path, _| !with_labels.contains(path));
+    assert_eq!(log.len(), 1, "the segment with the sample that has a ref for its labels");
+    store.close();
+    put_back(&log);
+    store.open_again();
+    assert_eq!((store.report.replayed_samples, store.report.unusable_records), (0, 0));
+    assert!(store.report.damaged.is_empty(), "{:?}", store.report.damaged);
+    assert_eq!(store.get("m"), "0:1 1:2");
+}
+
+#[test]
 fn a_crash_between_a_merge_and_the_deletion_of_its_inputs_leaves_one_block() {
     let mut store = TestStore::new();
     for i in 0..3 {

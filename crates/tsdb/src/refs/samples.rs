@@ -62,7 +62,7 @@ pub(crate) fn encode(refs: &Refs, batch: &Batch, out: &mut Vec<u8>) -> bool {
 /// A body read back.
 #[derive(Debug)]
 pub(crate) struct Samples<'a> {
-    generation: u64,
+    pub(crate) generation: u64,
     runs: &'a [[u8; RUN_BYTES]],
     values: &'a [[u8; 8]],
 }
