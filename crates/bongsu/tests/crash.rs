@@ -166,7 +166,7 @@ struct End {
 
 impl Life {
     fn new(seed: u64, has_bucket: bool) -> Self {
-        let base_seconds = SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_secs() as i64 - 100 * 86_400;
+        let base_seconds = SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_secs() as i64 - 350 * 86_400;
         let dir = tempfile::tempdir().unwrap();
         if has_bucket {
             let objects = dir.path().join("objects");

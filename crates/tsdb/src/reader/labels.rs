@@ -26,21 +26,19 @@ impl Reader {
         end_ms: i64,
         limit: usize,
     ) -> Result<Vec<String>, SourceError> {
-        let mut names = BTreeSet::new();
         if matchers.is_empty() {
-            self.each_index((start_ms, end_ms), |index| {
-                index.names().for_each(|name| insert(&mut names, name, limit));
-            })?;
+            let mut names = Texts::new(limit);
+            self.each_index((start_ms, end_ms), |index| names.add(index.names().collect()))?;
             self.each_block((start_ms, end_ms), |block| {
-                let of_block = block.block.label_names().map_err(|error| source_error(&error))?;
-                of_block.into_iter().for_each(|name| insert(&mut names, name, limit));
+                names.add_sorted(&block.block.label_names().map_err(|error| source_error(&error))?);
                 Ok(())
             })?;
-        } else {
-            self.each_series(matchers, (start_ms, end_ms), |labels| {
-                labels.iter().for_each(|(name, _)| insert(&mut names, name, limit));
-            })?;
+            return Ok(names.sorted);
         }
+        let mut names = BTreeSet::new();
+        self.each_series(matchers, (start_ms, end_ms), |labels| {
+            labels.iter().for_each(|(name, _)| insert(&mut names, name, limit));
+        })?;
         Ok(names.into_iter().collect())
     }
 
@@ -56,23 +54,21 @@ impl Reader {
         end_ms: i64,
         limit: usize,
     ) -> Result<Vec<String>, SourceError> {
-        let mut values = BTreeSet::new();
         if matchers.is_empty() {
-            self.each_index((start_ms, end_ms), |index| {
-                index.values(name).for_each(|value| insert(&mut values, value, limit));
-            })?;
+            let mut values = Texts::new(limit);
+            self.each_index((start_ms, end_ms), |index| values.add(index.values(name).collect()))?;
             self.each_block((start_ms, end_ms), |block| {
-                let of_block = block.block.label_values(name).map_err(|error| source_error(&error))?;
-                of_block.into_iter().for_each(|value| insert(&mut values, value, limit));
+                values.add_sorted(&block.block.label_values(name).map_err(|error| source_error(&error))?);
                 Ok(())
             })?;
-        } else {
-            self.each_series(matchers, (start_ms, end_ms), |labels| {
-                if let Some(value) = labels.get(name) {
-                    insert(&mut values, value, limit);
-                }
-            })?;
+            return Ok(values.sorted);
         }
+        let mut values = BTreeSet::new();
+        self.each_series(matchers, (start_ms, end_ms), |labels| {
+            if let Some(value) = labels.get(name) {
+                insert(&mut values, value, limit);
+            }
+        })?;
         Ok(values.into_iter().collect())
     }
 
@@ -139,6 +135,57 @@ impl Reader {
     }
 }
 
+/// The first of many texts, in order. Blocks have theirs sorted, and mostly the same as the block before.
+struct Texts {
+    sorted: Vec<String>,
+    limit: usize,
+}
+
+impl Texts {
+    fn new(limit: usize) -> Self {
+        Self { sorted: Vec::new(), limit }
+    }
+
+    fn add(&mut self, mut texts: Vec<&str>) {
+        texts.sort_unstable();
+        self.add_sorted(&texts);
+    }
+
+    fn add_sorted(&mut self, texts: &[&str]) {
+        let (mut place, mut added) = (0, Vec::new());
+        for text in texts {
+            let is_before = |known: &String| known.as_str() < *text;
+            if self.sorted.get(place).is_some_and(is_before) {
+                place += 1 + self.sorted[place + 1..].partition_point(is_before);
+            }
+            if place + added.len() >= self.limit {
+                break;
+            }
+            if self.sorted.get(place).is_none_or(|known| known != text) {
+                added.push((place, *text));
+            }
+        }
+        if !added.is_empty() {
+            self.merge(&added);
+        }
+    }
+
+    /// Puts texts in front of those at their places.
+    fn merge(&mut self, added: &[(usize, &str)]) {
+        let mut merged = Vec::with_capacity(self.sorted.len() + added.len());
+        let mut known = std::mem::take(&mut self.sorted).into_iter().enumerate().peekable();
+        for (place, text) in added {
+            while let Some((_, before)) = known.next_if(|(at, _)| at < place) {
+                merged.push(before);
+            }
+            merged.push((*text).to_owned());
+        }
+        merged.extend(known.map(|(_, text)| text));
+        merged.truncate(self.limit);
+        self.sorted = merged;
+    }
+}
+
 /// Keeps the first texts in order. Allocates only for one that is new.
 fn insert(texts: &mut BTreeSet<String>, text: &str, limit: usize) {
     let is_beyond = texts.len() >= limit && texts.last().is_none_or(|last| text > last.as_str());
@@ -146,6 +193,29 @@ fn insert(texts: &mut BTreeSet<String>, text: &str, limit: usize) {
         texts.insert(text.to_owned());
         if texts.len() > limit {
             texts.pop_last();
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    proptest! {
+        #[test]
+        fn texts_are_the_first_of_all_in_order(
+            lists in prop::collection::vec(prop::collection::btree_set("[ab]{0,3}", 0..8), 0..5),
+            limit in 0..12_usize,
+        ) {
+            let (mut texts, mut all) = (Texts::new(limit), BTreeSet::new());
+            for (place, list) in lists.iter().enumerate() {
+                let list: Vec<&str> = list.iter().map(String::as_str).collect();
+                all.extend(list.iter().map(|text| (*text).to_owned()));
+                if place.is_multiple_of(2) { texts.add(list.into_iter().rev().collect()) } else { texts.add_sorted(&list) }
+            }
+            prop_assert_eq!(texts.sorted, all.into_iter().take(limit).collect::<Vec<_>>());
         }
     }
 }
