@@ -21,9 +21,10 @@ const RETRY_AFTER_SECONDS_MIN: u64 = 1;
 
 /// Takes a push and answers when its samples are on disk.
 ///
-/// 204: all kept. 400: something was not accepted, and would not be if it was sent again; the good samples are kept. 413: too large. 415: another
-/// protocol. 429, 503: nothing was kept, try again later, after `Retry-After`. A limit of series is of the first kind, a rate of the second, as in
-/// Mimir: senders keep what is behind a request until that is answered otherwise, so one series too many must not hold up all others. Every answer to a 2.0 message says how much of it was kept.
+/// 204: all kept. 400: something was not accepted, and would not be if it was sent again; the good samples are kept. 413: too
+/// large. 415: another protocol. 429, 503: nothing was kept, try again later, after `Retry-After`. A limit of series is of the
+/// first kind, a rate of the second, as in Mimir: senders keep what is behind a request until that is answered otherwise, so
+/// one series too many must not hold up all others. Every answer to a 2.0 message says how much of it was kept.
 pub(crate) async fn push(
     State(api): State<Arc<Api>>,
     Tenant(tenant): Tenant,

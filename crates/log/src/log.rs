@@ -206,11 +206,8 @@ impl Log {
     /// the write itself come from the [`Commit`].
     pub fn append(&self, parts: &[&[u8]]) -> Result<(Position, Commit), Error> {
         let record = self.measure(parts)?;
-        let mut state = self.shared.state_with_space_for(record.bytes())?;
-        let appended = state.push_record(&record, parts);
-        drop(state);
-        self.shared.work.notify_one();
-        Ok(appended)
+        let state = self.shared.state_with_space_for(record.bytes())?;
+        Ok(self.push(state, &record, parts))
     }
 
     /// Appends, as [`append`](Self::append) does, a record that makes no sense without those before it: only while the log
@@ -220,20 +217,30 @@ impl Log {
     /// As [`append`](Self::append).
     pub fn append_in(&self, era: Era, parts: &[&[u8]]) -> Result<Option<(Position, Commit)>, Error> {
         let record = self.measure(parts)?;
-        let mut state = self.shared.state_with_space_for(record.bytes())?;
-        if state.era() != era {
-            return Ok(None);
-        }
-        let appended = state.push_record(&record, parts);
-        drop(state);
-        self.shared.work.notify_one();
-        Ok(Some(appended))
+        let state = self.shared.state_with_space_for(record.bytes())?;
+        Ok((state.era() == era).then(|| self.push(state, &record, parts)))
     }
 
     /// The era that the log is in.
     #[must_use]
     pub fn era(&self) -> Era {
         self.shared.state.lock().era()
+    }
+
+    /// Puts a record into the group that is written next.
+    fn push(&self, mut state: MutexGuard<'_, State>, record: &RecordHeader, parts: &[&[u8]]) -> (Position, Commit) {
+        let position = state.end;
+        let group = state.last_group();
+        group.bytes.extend_from_slice(&record.encode(position));
+        parts.iter().for_each(|part| group.bytes.extend_from_slice(part));
+        let commit = Commit::new(Arc::clone(&group.ticket));
+        state.end.0 += record.bytes() as u64;
+        state.buffered_bytes += record.bytes();
+        state.stats.appends += 1;
+        state.stats.appended_bytes += record.bytes() as u64;
+        drop(state);
+        self.shared.work.notify_one();
+        (position, commit)
     }
 
     fn measure(&self, parts: &[&[u8]]) -> Result<RecordHeader, Error> {
@@ -369,20 +376,6 @@ impl Shared {
 impl State {
     fn era(&self) -> Era {
         Era(self.stats.failures)
-    }
-
-    /// Puts a record into the group that is written next.
-    fn push_record(&mut self, record: &RecordHeader, parts: &[&[u8]]) -> (Position, Commit) {
-        let position = self.end;
-        let group = self.last_group();
-        group.bytes.extend_from_slice(&record.encode(position));
-        parts.iter().for_each(|part| group.bytes.extend_from_slice(part));
-        let commit = Commit::new(Arc::clone(&group.ticket));
-        self.end.0 += record.bytes() as u64;
-        self.buffered_bytes += record.bytes();
-        self.stats.appends += 1;
-        self.stats.appended_bytes += record.bytes() as u64;
-        (position, commit)
     }
 
     /// Puts a fresh segment in place of a broken one.

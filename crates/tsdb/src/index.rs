@@ -46,7 +46,9 @@ impl Index {
             }
         };
         thread::scope(|scope| {
-            let others: Vec<_> = (1..threads).map(|_| scope.spawn(work)).collect();
+            // A thread that cannot be had leaves its part to this one.
+            let others = (1..threads).filter_map(|_| thread::Builder::new().spawn_scoped(scope, work).ok());
+            let others: Vec<_> = others.collect();
             work();
             others.into_iter().for_each(|other| other.join().unwrap_or_else(|cause| panic::resume_unwind(cause)));
         });

@@ -12,7 +12,6 @@
 
 mod options;
 mod store;
-mod suspicion;
 
 mod batch;
 mod entry;
@@ -52,6 +51,7 @@ mod tier;
 mod error;
 mod exemplars;
 mod holdings;
+mod index_check;
 mod reader;
 #[doc(hidden)]
 pub mod stages;

@@ -62,7 +62,7 @@ impl Refs {
     pub(crate) fn go_on(&mut self, era: Era, log_end: Position, series_count: usize) {
         let is_over = self.era != Some(era)
             || log_end.0 - self.generation > GENERATION_BYTES_MAX
-            || (REFS_MAX - self.given) < series_count as u32;
+            || REFS_MAX.saturating_sub(self.given) < series_count as u32;
         if is_over {
             self.era = Some(era);
             self.generation = log_end.0;
@@ -149,6 +149,9 @@ impl LostRefs {
         let missed = self.0.range(log_start.0..).map(|(_, lost)| *lost);
         let all = missed.reduce(|a, b| Lost { records: a.records + b.records, samples: a.samples + b.samples })?;
         let Lost { records, samples } = all;
-        Some((records, format!("records that say of which series {samples} samples in {records} others are, are lost")))
+        let text = format!(
+            "{samples} samples in {records} records are left out: the records with the labels of their series are lost"
+        );
+        Some((records, text))
     }
 }

@@ -89,9 +89,7 @@ impl Inner {
         self.counters.dropped_blocks.add(dropped as u64);
         outcome.map(|()| dropped)
     }
-}
 
-impl Inner {
     /// The blocks of samples that need not be kept any more, because blocks of buckets have what they had.
     fn done_samples(&self, blocks: &[Arc<StoredBlock>], expiry: &Expiry) -> HashSet<PathBuf> {
         let Some(keep_ms) = self.options.downsampling.keep_samples_ms else { return HashSet::new() };

@@ -284,7 +284,10 @@ fn samples_whose_record_of_labels_is_damaged_are_told_and_go_to_no_other_series(
     log[100] ^= 1;
     let damaged = open(&files);
     let told: Vec<_> = damaged.report.damaged.iter().map(String::as_str).collect();
-    assert_eq!(told, ["log record: records that say of which series 2 samples in 2 others are, are lost"]);
+    assert_eq!(
+        told,
+        ["log record: 2 samples in 2 records are left out: the records with the labels of their series are lost"]
+    );
     assert_eq!((damaged.report.log.dropped.len(), damaged.report.replayed_samples), (1, 3));
 }
 

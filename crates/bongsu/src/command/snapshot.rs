@@ -17,7 +17,8 @@ pub(super) fn run(args: &SnapshotArgs) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Asks a running centre, for one that goes when a backup is done or for one that stays. Returns the name of the directory below `snapshots` of its data directory.
+/// Asks a running centre, for one that goes when a backup is done or for one that stays. Returns the name of the directory
+/// below `snapshots` of its data directory.
 pub(super) fn ask(url: &str, for_backup: bool) -> anyhow::Result<String> {
     let url = format!("{}/api/v1/admin/tsdb/snapshot?backup={for_backup}", url.trim_end_matches('/'));
     // A flush of much memory to a slow disk comes first.

@@ -27,17 +27,15 @@ fn every_ten_seconds(values: &[f64]) -> Vec<i64> {
     (0..values.len() as i64).map(|at| at * 10 * SECOND).collect()
 }
 
+/// Floats and nothing else.
+fn floats<'a>(times_ms: &'a [i64], values: &'a [f64]) -> Samples<'a> {
+    Samples { times_ms, values, histograms: &[], starts_ms: &[], histogram_starts_ms: &[], weights: &[] }
+}
+
 fn apply(values: &[f64], range_seconds: i64, at_seconds: i64, f: impl FnMut(&super::Window<'_>) -> Option<f64>) -> f64 {
     let times_ms = every_ten_seconds(values);
     let budget = Budget::new(Arc::default(), None, 0);
-    let samples = Samples {
-        times_ms: &times_ms,
-        values,
-        histograms: &[],
-        starts_ms: &[],
-        histogram_starts_ms: &[],
-        weights: &[],
-    };
+    let samples = floats(&times_ms, values);
     Sweep { windows: &windows(range_seconds, at_seconds), samples, budget: &budget }.map(f).unwrap()[0]
 }
 
@@ -90,14 +88,7 @@ fn a_canceled_query_stops_within_a_column() {
     let budget = Budget::new(Arc::new(true.into()), None, 0);
     let values = [1.0; 1_000];
     let times_ms = every_ten_seconds(&values);
-    let samples = Samples {
-        times_ms: &times_ms,
-        values: &values,
-        histograms: &[],
-        starts_ms: &[],
-        histogram_starts_ms: &[],
-        weights: &[],
-    };
+    let samples = floats(&times_ms, &values);
     for (steps, stops) in [(1_000, false), (2_000, true)] {
         // Every window holds all samples.
         let grid = Grid { start_ms: 10_000 * SECOND, step_ms: 1, count: steps };
@@ -114,14 +105,7 @@ fn extended_ranges_use_the_samples_around_them() {
     let times_ms = every_ten_seconds(&values);
     let budget = Budget::new(Arc::default(), None, 0);
     let ask = |extent, range_seconds, at_seconds| {
-        let samples = Samples {
-            times_ms: &times_ms,
-            values: &values,
-            histograms: &[],
-            starts_ms: &[],
-            histogram_starts_ms: &[],
-            weights: &[],
-        };
+        let samples = floats(&times_ms, &values);
         let sweep = Sweep { windows: &windows(range_seconds, at_seconds), samples, budget: &budget };
         extended::column(FunctionId::Increase, extent, &sweep).unwrap()[0]
     };

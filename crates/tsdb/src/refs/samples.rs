@@ -36,6 +36,7 @@ impl Run {
 /// Writes what is taken of a batch that [has only floats](Batch::is_one_float_each); false when a series has no ref.
 pub(crate) fn encode(refs: &Refs, batch: &Batch, out: &mut Vec<u8>) -> bool {
     out.clear();
+    out.reserve(HEADER_BYTES + RUN_BYTES + size_of::<f64>() * batch.series.len());
     out.extend_from_slice(&refs.generation.to_le_bytes());
     out.extend_from_slice(&[0; 4]);
     let (mut runs, mut last) = (0_u32, None::<Run>);
